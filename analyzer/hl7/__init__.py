@@ -10,7 +10,7 @@ from analyzer.hl7.frames import LONGEST, FrameReader, TooLong
 from analyzer.hl7.header import Header, header_of
 from analyzer.hl7.patient import stripped
 from analyzer.hl7.profile import NOT_AT_THE_BED, UNKNOWN, Identity, Profile, Profiles
-from analyzer.hl7.recordings import Piece, pieces
+from analyzer.hl7.recordings import Piece, messages, pieces
 from analyzer.hl7.replies import Mode, Verdict, acknowledgement, wants_no_answer
 from analyzer.hl7.staff import ANSWERS, Roster
 from analyzer.hl7.stamps import Zone
@@ -23,6 +23,7 @@ from analyzer.hl7.translator import (
     Refusal,
     Translator,
     facility_of,
+    is_told,
     parts,
     shown_name,
 )
@@ -58,6 +59,8 @@ __all__ = [
     "acknowledgement",
     "facility_of",
     "header_of",
+    "is_told",
+    "messages",
     "parse",
     "parts",
     "pieces",

@@ -9,23 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 from analyzer.hl7 import codes
 from analyzer.hl7.codes import HlPhase, arc_of, coded, facet_of
 from analyzer.hl7.header import Header
+from analyzer.hl7.identity import identity
 from analyzer.hl7.patient import names_in, tells
 from analyzer.hl7.profile import Profile
 from analyzer.hl7.readings import limit_of, number
 from analyzer.hl7.stamps import A_STAMP, WrongTime
-from analyzer.hl7.text import NoMessage, Segments, Signs, at, unescaped
+from analyzer.hl7.text import NoMessage, Segments, Signs, at, part, unescaped
 from analyzer.model import Kind, Priority
 
-_UUID = re.compile(
-    r"(?:urn:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.IGNORECASE
-)
-_LONG_ID = 16
 _TOKEN = re.compile(r"[\w+./%-]{1,64}")
 _ALARM = ("MDC_EVT_ALARM", "MDC_EVT_ALERT")
 _FLAGS = {"L": "low", "LL": "low", "H": "high", "HH": "high"}
@@ -52,8 +48,8 @@ class Alert:
     priority_given: bool
     phase: HlPhase
     state: str
-    inactivation: tuple[str, ...]
-    """Responses that the inactivation state shows, sorted."""
+    inactivation: tuple[str, ...] | None
+    """Responses that the inactivation state shows, sorted; None: the message does not tell."""
     label: str | None
     value: float | None
     limit: float | None
@@ -67,50 +63,18 @@ class Alert:
     unmapped: str | None
 
 
-@lru_cache(maxsize=1 << 12)
-def alert_id(text: str, component: str) -> str:
-    """The id of an entity identifier; empty if it has none. EI.4 is spelled in many ways.
-
-    >>> alert_id("0^urn:uuid:DF041F5C-a3c9-11e9-8d8a-0050b612afeb^X^EUI64", "^")
-    'df041f5c-a3c9-11e9-8d8a-0050b612afeb'
-    >>> alert_id("7^PUMP^0012^EUI-64", "^"), alert_id("7^PUMP^0012^EUI64", "^")
-    ('7^PUMP^0012', '7^PUMP^0012')
-    """
-    parts = [one.strip() for one in text.split(component)]
-    for one in parts[:2]:
-        found = _UUID.fullmatch(one)
-        if found is not None:
-            return found[1].lower()
-    if len(parts[0]) >= _LONG_ID:
-        return parts[0]
-    return "^".join(parts[:3]).rstrip("^")
-
-
-def identity(obr: list[str], message: Segments, profile: Profile) -> tuple[str, bool]:
-    """The alert's id, and whether it is that of an earlier message (OBR-29)."""
-    signs = message.signs
-    own = alert_id(at(obr, 3).split(signs.repetition)[0], signs.component)
-    if profile.identity == "filler":
-        return own, False
-    parents = at(obr, 29).split(signs.repetition)[0].split(signs.component)
-    for one in (parents[1:2] + parents[:1]) if parents != [""] else ():
-        parent = alert_id(one, signs.sub)
-        if parent:
-            return (parent, True) if parent != own else (own, False)
-    return own, False
-
-
-def read_alert(
+def read_alerts(
     message: Segments,
     obr: list[str] | None,
     group: list[list[str]],
     header: Header,
     profile: Profile,
-) -> Alert:
-    """What an OBR and its OBX say. Raises `NoMessage` for what cannot become a fact."""
-    signs = message.signs
-    component, repetition = signs.component, signs.repetition
-    notes: list[str] = []
+) -> list[Alert]:
+    """What an OBR and its OBX say: one alarm, or as many as have an event facet of their own.
+
+    Raises `NoMessage` for what cannot become a fact.
+    """
+    component = message.signs.component
     events: list[tuple[int, str, list[str]]] = []
     facets: dict[int, list[tuple[str, list[str]]]] = {}
     mds = ""
@@ -131,13 +95,46 @@ def read_alert(
         elif name.endswith("_MDS"):
             mds = max(mds, name)
     if not events:
-        raise NoMessage("OBX-3", "an event, in the facet whose OBX-4 ends with .1")
+        if codes.PHASE not in facets and codes.STATE not in facets:
+            raise NoMessage("OBX-3", "an event, in the facet whose OBX-4 ends with .1")
+        prefix = min(facets.get(codes.PHASE) or facets[codes.STATE])[0]
+        events.append((2, prefix, _NO_EVENT))
     if len(events) > 1:
         events.sort(key=lambda one: (one[0], one[2][4:5], one[2][3:]))
-    _, prefix, event = events[0]
+        own = {prefix: event for rank, prefix, event in events[::-1] if rank == 0}
+        if len(own) > 1:
+            found = [
+                _read(message, obr, group, header, profile, facets, mds, *one)
+                for one in sorted(own.items())
+            ]
+            if len({one.code for one in found}) < len(found):
+                for alert, prefix in zip(found, sorted(own), strict=True):
+                    # of one id and event, their places tell them apart, and no guess does
+                    alert.alert_id, alert.parent = f"{alert.alert_id}^{prefix}", True
+            return found
+    return [_read(message, obr, group, header, profile, facets, mds, *events[0][1:])]
 
+
+_NO_EVENT = ["OBX", "", "", "", ""]
+
+
+def _read(
+    message: Segments,
+    obr: list[str] | None,
+    group: list[list[str]],
+    header: Header,
+    profile: Profile,
+    facets: dict[int, list[tuple[str, list[str]]]],
+    mds: str,
+    prefix: str,
+    event: list[str],
+) -> Alert:
+    """The alarm of one event facet."""
+    signs = message.signs
+    repetition = signs.repetition
+    notes: list[str] = []
     code, kind, label, unmapped = _event(event, message, profile)
-    flags = [one.strip() for one in at(event, 8).split(repetition)] if len(event) > 8 else []
+    flags = _flags(event, signs)
 
     def said(facet: int) -> str:
         found = facets.get(facet)
@@ -145,7 +142,7 @@ def read_alert(
 
     words = said(codes.TYPE)
     if words:
-        known = _word(words, profile.kinds, component)
+        known = _word(words, profile.kinds, signs)
         if known is None:
             notes.append("unknown_type")
         kind = known or kind
@@ -156,33 +153,33 @@ def read_alert(
     if not words:
         words = next((one for one in flags if one in _PRIORITIES), "")
     if words:
-        shown = _word(words, profile.priorities, component)
+        shown = _word(words, profile.priorities, signs)
         if shown is not None:
             priority, given = shown, True
-        elif _word(words, profile.kinds, component) is not None:
-            kind = _word(words, profile.kinds, component) or kind
-            priority, given = "low", True
-        elif _word(words, _AS_UNKNOWN, component) is None:
+        elif (as_kind := _word(words, profile.kinds, signs)) is not None:
+            kind, priority, given = as_kind, "low", True
+        elif _word(words, _AS_UNKNOWN, signs) is None:
             notes.append("unknown_priority")
     if not given:
         notes.append("assumed_priority")
     phase: HlPhase = ""
     words = said(codes.PHASE)
     if words:
-        phase = _word(words, profile.phases, component) or ""
+        phase = _word(words, profile.phases, signs) or ""
         if not phase:
             notes.append("unknown_phase")
     words = said(codes.STATE)
-    state = (_word(words, profile.states, component) or "") if words else ""
+    state = (_word(words, profile.states, signs) or "") if words else ""
     if words and not state:
         notes.append("unknown_state")
-    inactivation: tuple[str, ...] = ()
+    inactivation: tuple[str, ...] | None = None
     words = said(codes.INACTIVATION)
     if words:
-        shown_as = [_word(one, profile.inactivations, component) for one in words.split(repetition)]
+        shown_as = [_word(one, profile.inactivations, signs) for one in words.split(repetition)]
         if None in shown_as:
             notes.append("unknown_inactivation")
-        inactivation = tuple(sorted({one for one in shown_as if one}))
+        if any(one is not None for one in shown_as):
+            inactivation = tuple(sorted({one for one in shown_as if one}))
 
     source, value, limits, source_flags = _source(facets.get(codes.SOURCE), prefix, message)
     source = profile.codes.get(source, source)
@@ -193,9 +190,12 @@ def read_alert(
     if facets.get(codes.TEXT) and not label:
         label = unescaped(said(codes.TEXT), signs, message.codec).strip() or None
     names = names_in(message) if label is not None or source else frozenset()
-    if label is not None and tells(label, names):
-        label = None
-        notes.append("label_withheld")
+    if label is not None:
+        if not label.isprintable():
+            label = " ".join(_CONTROLS.sub(" ", label).split()) or None
+        if label is not None and tells(label, names):
+            label = None
+            notes.append("label_withheld")
 
     device = _device(event, facets.get(codes.SOURCE), group, message)
     if not device:
@@ -244,6 +244,7 @@ def read_alert(
     )
 
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TYPES = frozenset({"SP", "ST", "SA"})
 _PRIORITIES = frozenset({"PH", "PM", "PL", "PI", "PN", "PU"})
 _AS_UNKNOWN = {word: word for word, known in codes.PRIORITIES.items() if known is None}
@@ -252,15 +253,31 @@ _AS_UNKNOWN = {word: word for word, known in codes.PRIORITIES.items() if known i
 T = TypeVar("T")
 
 
-def _word(text: str, table: Mapping[str, T], component: str) -> T | None:
-    """What a word means by a table: the whole text, or the first part of it that is known."""
+def _word(text: str, table: Mapping[str, T], signs: Signs) -> T | None:
+    """What a word means by a table: the whole text, or the first part of it that is known.
+
+    `Audio_Paused` and `audio paused` are `audio-paused`.
+    """
     text = text.strip().lower()
     if text in table:
         return table[text]
-    for one in text.split(component):
-        if one.strip() in table:
-            return table[one.strip()]
+    for one in text.replace(signs.repetition, signs.component).split(signs.component):
+        for word in (one.strip(), _BLANKS.sub("-", one.strip())):
+            if word in table:
+                return table[word]
     return None
+
+
+_BLANKS = re.compile(r"[\s_-]+")
+
+
+def _flags(obx: list[str], signs: Signs) -> list[str]:
+    """The flags of OBX-8, in capitals: repetitions, or parts of one."""
+    text = at(obx, 8) if len(obx) > 8 else ""
+    if not text:
+        return []
+    parts = text.replace(signs.component, signs.repetition).split(signs.repetition)
+    return [one.strip().upper() for one in parts]
 
 
 def _of_event(found: list[tuple[str, list[str]]], prefix: str) -> list[str]:
@@ -285,8 +302,12 @@ def _event(
         label = words
         if not label and not name.startswith("MDC") and not number_.isdecimal():
             label = number_ or name
-    else:
-        label = value if signs.component not in value else words
+    elif signs.component not in value:
+        label = value
+    else:  # a coded element, which is the source, or a text that was not escaped
+        parts = [part(one) for one in value.split(signs.component)]
+        if not any(one.startswith("MDC") for one in parts):
+            label = words or " ".join(filter(None, parts))
     label = unescaped(label, signs, message.codec).strip()
     code = name if name.startswith("MDC") else (number_ or name)
     code = unescaped(code, signs, message.codec).strip()
@@ -312,7 +333,7 @@ def _source(
     obx = _of_event(found, prefix)
     number_, name, _ = coded(obx[3], signs.component)
     text = at(obx, 5).split(signs.repetition)[0]
-    flags = at(obx, 8).split(signs.repetition) if len(obx) > 8 else []
+    flags = _flags(obx, signs)
     is_metric = facet_of(number_, name) is None
     if not is_metric and obx[2] != "NM":
         number_, name, _ = coded(text, signs.component)
@@ -339,9 +360,7 @@ def _device(
         others = [(at(one, 4), at(one, 18)) for one in group if len(one) > 18 and one[18]]
         found = min(others, default=("", ""))[1]
     first = found.split(signs.repetition)[0]
-    parts = [one.strip() for one in first.split(signs.component)]
-    if not any(parts) and not first:
-        return ""
+    parts = [part(one) for one in first.split(signs.component)]
     name = next((one for one in parts if one), "")
     return unescaped(name.removeprefix("urn:uuid:"), signs, message.codec)
 
@@ -357,7 +376,7 @@ def _location(message: Segments, group: list[list[str]], profile: Profile) -> tu
                 return profile.place(unit, room, bed)
     for obx in sorted(one[18] for one in group if len(one) > 18 and signs.repetition in one[18]):
         parts = [
-            unescaped(one.split(signs.component)[0].strip(), signs, message.codec)
+            unescaped(part(one.split(signs.component)[0]), signs, message.codec)
             for one in obx.split(signs.repetition)
         ]
         _, bed, unit = (*parts, "", "")[:3]
@@ -370,7 +389,7 @@ def unescaped_parts(text: str, message: Segments) -> list[str]:
     signs = message.signs
     first = text.split(signs.repetition)[0]
     return [
-        unescaped(one.split(signs.sub)[0].strip(), signs, message.codec)
+        unescaped(part(one.split(signs.sub)[0]), signs, message.codec)
         for one in first.split(signs.component)
     ]
 

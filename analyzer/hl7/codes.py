@@ -20,8 +20,10 @@ NUMBERS = {
     196616: "MDC_EVT_ALARM",
     196648: "MDC_EVT_HI",
     196650: "MDC_EVT_HI_GT_LIM",
+    196652: "MDC_EVT_HI_VAL_GT_LIM",
     196670: "MDC_EVT_LO",
     196672: "MDC_EVT_LO_LT_LIM",
+    196674: "MDC_EVT_LO_VAL_LT_LIM",
     196802: "MDC_EVT_BATT_LO",
     196882: "MDC_EVT_LEADS_OFF",
     196916: "MDC_EVT_SENSOR_DISCONN",
@@ -109,9 +111,13 @@ INACTIVATIONS = {
 """The response that a newly inactivated alarm shows; empty: none."""
 
 _HEARTBEAT = re.compile(r"WATCHDOG|HEARTBEAT|KEEP_?ALIVE")
+_ACTIVE = "MDC_EVT_ACTIVE"
+"""An event that some senders repeat, without a priority of an alarm, as long as they live."""
 _HEARTBEAT_TEXT = re.compile(r"\b(watchdog|heart ?beat|keep.?alive)\b", re.IGNORECASE)
-_LOW = frozenset({"LO", "L", "LL", "LOW", "DESAT", "BRADY", "HYPO", "HYPOTENSION"})
-_HIGH = frozenset({"HI", "H", "HH", "HIGH", "TACHY", "HYPER", "HYPERTENSION"})
+_LOW = frozenset(
+    {"LO", "L", "LL", "LOW", "LOWER", "BELOW", "DESAT", "BRADY", "HYPO", "HYPOTENSION"}
+)
+_HIGH = frozenset({"HI", "H", "HH", "HIGH", "UPPER", "ABOVE", "TACHY", "HYPER", "HYPERTENSION"})
 _DEVICES = (
     ("PUMP", "infusion_pump"),
     ("VENT", "ventilator"),
@@ -175,6 +181,8 @@ def coded(text: str, component: str) -> tuple[str, str, str]:
     parts = text.split(component)
     number, name = parts[0].strip(), (parts[1].strip() if len(parts) > 1 else "")
     words = parts[8].strip() if len(parts) > 8 else ""
+    if name.startswith("mdc"):
+        name = name.upper()
     if not name.startswith("MDC"):
         other = parts[4].strip() if len(parts) > 4 else ""
         if other.startswith("MDC"):
@@ -216,11 +224,15 @@ def direction_of(code: str) -> str:
     return "" if low == high else "low" if low else "high"
 
 
-def is_heartbeat(code: str, label: str | None, priority: Priority) -> bool:
-    """Whether an event only shows that its sender lives."""
+def is_heartbeat(code: str, label: str | None, priority: Priority | None) -> bool:
+    """Whether an event only shows that its sender lives; `priority` is None if none is given."""
     if _HEARTBEAT.search(code.upper()):
         return True
-    return priority == "info" and label is not None and _HEARTBEAT_TEXT.search(label) is not None
+    if priority not in ("info", None):
+        return False
+    return code == _ACTIVE or (
+        priority == "info" and label is not None and _HEARTBEAT_TEXT.search(label) is not None
+    )
 
 
 @lru_cache(maxsize=1 << 10)

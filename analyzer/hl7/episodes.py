@@ -83,6 +83,9 @@ class Added(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+_Type = tuple[str, ...]
+
+
 def key_of(facility: str, sender: str, alert: str, code: str) -> str:
     return "\x1f".join((facility, sender, alert, code))
 
@@ -102,7 +105,7 @@ class Episodes:
     forgotten_ends: int = 0
     """Ends whose start never came."""
     _by_alert: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    _open_types: dict[tuple[str, str, str, str, str], set[str]] = field(default_factory=dict)
+    _open_types: dict[_Type, set[str]] = field(default_factory=dict)
     _pruned: dict[str, int] = field(default_factory=dict)
 
     # -- what a message adds
@@ -119,14 +122,14 @@ class Episodes:
             return self._point(alert, facility, sender, key, row, at)
         if row is not None and row.end is not None and row.onset is not None:
             if ends or _repeats(alert, row, at):
-                return Added("repeated", (), ("repeated",))
+                return self._after_end(alert, row)
             row = None  # the id is used for a new alarm
         if ends:
             if row is None:
                 return self._wait(alert, facility, sender, key)
             if row.onset is None:
                 return Added("repeated", (), ("repeated",))
-            return self._end(row, _changed_at(alert, row), notes)
+            return self._end(alert, row, _changed_at(alert, row), notes)
         if row is not None and row.onset is not None:
             return self._update(alert, row, notes)
         return self._start(alert, facility, sender, key, row, at, notes)
@@ -143,14 +146,19 @@ class Episodes:
                 if self.rows[one].is_open and self.rows[one].sender == sender
             ]
             return (known[0], ("matched_by_id",)) if len(known) == 1 else (key, ())
-        if not alert.parent:
-            # the sender gives each message an id of its own, and names no earlier one
-            asked = (facility, sender, alert.device_id, alert.source, alert.code)
-            same = self._open_types.get(asked, ())
-            if len(same) == 1:
-                (one,) = same
-                if cast("int", self.rows[one].onset) <= max(alert.sent, alert.made):
-                    return one, ("matched_by_source",)
+        place = (alert.unit, alert.bed)
+        asked = (facility, sender, *place, alert.device_id, alert.source, alert.code)
+        same = self._open_types.get(asked, ())
+        if len(same) == 1:
+            (one,) = same
+            row = self.rows[one]
+            if alert.parent:
+                # some cut the id of the first message after its first part
+                if row.alert_id.partition("^")[0] == alert.alert_id:
+                    return one, ("matched_by_id",)
+            elif cast("int", row.onset) <= max(alert.sent, alert.made):
+                # the sender gives each message an id of its own, and names no earlier one
+                return one, ("matched_by_source",)
         return key, ()
 
     def _start(
@@ -200,24 +208,41 @@ class Episodes:
         self._put(key, row)
         return Added("end waits for its start", (), ("end_without_start",))
 
-    def _end(self, row: Row, at: int, notes: tuple[str, ...]) -> Added:
-        fact = _event(row, "end", at, row.held)
+    def _end(self, alert: Alert, row: Row, at: int, notes: tuple[str, ...]) -> Added:
+        facts: list[Fact] = self._answered(alert, row, at)
+        facts.append(_event(row, "end", at, row.held))
         key = row.key
         self._unindex(key, row)
         row.end, row.held, row.updated = at, None, at
         self._put(key, row)
-        return Added("end", (fact,), notes)
+        return Added("end", tuple(facts), notes)
+
+    def _after_end(self, alert: Alert, row: Row) -> Added:
+        """A message about an alarm that has ended: what was told, or that somebody saw it."""
+        late = alert.phase not in ("start", "tpoint") and alert.sent > cast("int", row.end)
+        facts = self._answered(alert, row, alert.sent) if late else []
+        return Added("response", tuple(facts)) if facts else Added("repeated", (), ("repeated",))
+
+    def _answered(self, alert: Alert, row: Row, at: int) -> list[Fact]:
+        """The responses that a change of the inactivation state shows."""
+        known = row.inactivation
+        if alert.inactivation in (None, known):
+            return []
+        row.inactivation = alert.inactivation
+        self.changed.add(row.key)
+        return [
+            _response(row, cast("Action", action), at)
+            for action in alert.inactivation
+            if action not in known
+        ]
 
     def _update(self, alert: Alert, row: Row, notes: tuple[str, ...]) -> Added:
         at = _changed_at(alert, row)
-        facts: list[Fact] = []
         rises = alert.priority_given and _rank(alert.priority) > _rank(row.priority)
         falls = alert.priority_given and _rank(alert.priority) < _rank(row.priority)
         held = _extreme(row.held, alert.value, alert.limit or row.limit, alert.direction)
         differs = falls or held not in (None, row.value) or alert.limit not in (None, row.limit)
-        known = row.inactivation
-        new = [one for one in alert.inactivation if one not in known]
-        facts += [_response(row, cast("Action", action), at) for action in new]
+        facts = self._answered(alert, row, at)
         row.seen = max(row.seen, alert.sent, alert.made)
         if rises or (differs and at - row.updated >= UPDATES_APART):
             if alert.priority_given:
@@ -229,9 +254,6 @@ class Episodes:
             self.changed.add(row.key)
         elif differs and held != row.held:
             row.held = held
-            self.changed.add(row.key)
-        if alert.inactivation != known:
-            row.inactivation = alert.inactivation
             self.changed.add(row.key)
         rule = "update" if facts and isinstance(facts[-1], AlarmEvent) else "response"
         return Added(rule if facts else "no change", tuple(facts), notes)
@@ -255,7 +277,7 @@ class Episodes:
             alert.label,
             alert.value,
             alert.limit,
-            alert.inactivation,
+            alert.inactivation or (),
             at,
             None,
             max(alert.sent, alert.made),
@@ -341,8 +363,8 @@ class Episodes:
         self.changed.add(key)
 
 
-def _type_of(row: Row) -> tuple[str, str, str, str, str]:
-    return row.facility, row.sender, row.device_id, row.source, row.code
+def _type_of(row: Row) -> _Type:
+    return row.facility, row.sender, row.unit, row.bed, row.device_id, row.source, row.code
 
 
 def _ends(alert: Alert) -> bool:

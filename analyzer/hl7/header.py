@@ -53,7 +53,7 @@ class Header:
 
 def header_of(message: Segments) -> Header:
     msh, component = message.msh, message.signs.component
-    kinds = [one.strip() for one in at(msh, 9).split(component)]
+    kinds = [one.strip() for one in at(msh, 9).upper().split(component)]
     return Header(
         named(at(msh, 3), component),
         named(at(msh, 4), component),

@@ -7,8 +7,9 @@ from functools import lru_cache
 from math import isfinite
 
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?"
-_FIRST = re.compile(_NUMBER)
-_RANGE = re.compile(rf"\s*\[?\s*({_NUMBER})\s*(?:-|\.\.|to|\^-\^)\s*({_NUMBER})\s*\]?\s*")
+_BETWEEN = r"(?:-|\u2013|\u2014|\.\.+|to|bis|;|:|/|~|\^-\^|\^|&)"
+_RANGE = re.compile(rf"[\s\[(]*({_NUMBER})[\s\])]*{_BETWEEN}[\s\[(]*({_NUMBER})[\s\])]*")
+_ANY = re.compile(rf"(?<![\w.,]){_NUMBER}")
 _SINGLE = re.compile(rf"[^\d+.,-]*({_NUMBER})[^\d]*")
 _LONGEST = 64
 
@@ -30,13 +31,21 @@ def limits(text: str) -> tuple[float | None, float | None, float | None]:
 
     >>> limits("90-96"), limits("-10--2"), limits(">98"), limits("")
     ((90.0, 96.0, None), (-10.0, -2.0, None), (None, None, 98.0), (None, None, None))
+    >>> limits("90-"), limits("<90 >96 %")
+    ((90.0, None, None), (90.0, 96.0, None))
     """
     if len(text) > _LONGEST:
         return None, None, None
     both = _RANGE.fullmatch(text)
-    if both is not None:
-        return _value(both[1]), _value(both[2]), None
-    return None, None, number(text.strip().removesuffix("-"))
+    found = list(both.groups()) if both is not None else _ANY.findall(text)
+    if len(found) == 2:
+        one, two = _value(found[0]), _value(found[1])
+        if one is not None and two is not None:
+            return min(one, two), max(one, two), None
+        return one, two, None
+    if (open_ended := text.strip()).endswith("-"):
+        return number(open_ended[:-1]), None, None
+    return None, None, number(open_ended)
 
 
 def limit_of(text: str, direction: str, value: float | None) -> float | None:
@@ -50,9 +59,11 @@ def limit_of(text: str, direction: str, value: float | None) -> float | None:
         return only
     if direction:
         return lower if direction == "low" else upper
-    if value is None or lower is None or upper is None:
+    if value is None:
         return None
-    return lower if value < lower else upper if value > upper else None
+    if lower is not None and value < lower:
+        return lower
+    return upper if upper is not None and value > upper else None
 
 
 def _value(text: str) -> float | None:

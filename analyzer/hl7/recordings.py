@@ -11,6 +11,7 @@ _BEGIN = re.compile(rb"(?:\A|(?<=[\r\n\x0b\x1c]))(?:\xef\xbb\xbf)?[ \t]*(?=MSH[^
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _BLANK = re.compile(rb"(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)[\x0b\x1c\s]*")
 _SEGMENT = re.compile(rb"[A-Z][A-Z0-9]{2}[^A-Za-z0-9\s]")
+_TRAILER = re.compile(rb"[\r\n](?:BTS|FTS|FHS|BHS)[^A-Za-z0-9\s]")
 _ENVELOPE = (b"FHS", b"BHS", b"BTS", b"FTS")
 
 
@@ -41,6 +42,18 @@ def pieces(data: bytes | mmap) -> Iterator[Piece]:
         yield from _between(data[before:], line, before == 0)
 
 
+def messages(data: bytes) -> list[bytes]:
+    """The messages of one frame or record: one, or those of a batch (FHS, BHS).
+
+    >>> len(messages(b"BHS|^~\\&\\rMSH|^~\\&|A\\rMSH|^~\\&|B\\rBTS|2\\r"))
+    2
+    """
+    if data.find(b"MSH", 4) < 0:
+        return [data]
+    found = [one.data for one in pieces(data) if one.is_message]
+    return found if len(found) > 1 or data[:3] in _ENVELOPE else [data]
+
+
 def _between(data: bytes, line: int, leads: bool) -> Iterator[Piece]:
     """The message at the beginning of a stretch, and what follows it after a blank line."""
     if leads and not data.startswith(b"MSH"):
@@ -52,7 +65,10 @@ def _between(data: bytes, line: int, leads: bool) -> Iterator[Piece]:
         if rest and not _SEGMENT.match(rest):
             end = blank.start()
             break
-    yield Piece(line, data[:end].rstrip(b"\x1c\x0b\r\n \t\0"), True)
+    message = data[:end]
+    if (trailer := _TRAILER.search(message)) is not None:
+        message = message[: trailer.start()]
+    yield Piece(line, message.rstrip(b"\x1c\x0b\r\n \t\0"), True)
     if end < len(data):
         yield from _stray(data[end:], line + _lines(data[:end]))
 

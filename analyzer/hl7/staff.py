@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from analyzer.hl7.alert import identity, unescaped_parts
+from analyzer.hl7.alert import unescaped_parts
 from analyzer.hl7.episodes import Added, Episodes, digest
 from analyzer.hl7.header import Header
+from analyzer.hl7.identity import identity
 from analyzer.hl7.profile import Profile
 from analyzer.hl7.stamps import A_STAMP, WrongTime
 from analyzer.hl7.text import NoMessage, Segments, at, unescaped
 from analyzer.model import Action, Assignment, Fact, Response
 
 ANSWERS: dict[str, Action | None] = {
-    "accepted": "acknowledge",
-    "acknowledged": "acknowledge",
+    "accept": "acknowledge",
+    "acknowledg": "acknowledge",
     "callback": "acknowledge",
-    "rejected": "decline",
-    "declined": "decline",
-    "escalated": "escalate",
-    "delivered": None,
+    "call back": "acknowledge",
+    "reject": "decline",
+    "declin": "decline",
+    "escalat": "escalate",
+    "deliver": None,
     "read": None,
-    "queued": None,
+    "receiv": None,
+    "queue": None,
     "sent": None,
-    "undeliverable": None,
+    "undeliver": None,
     "timeout": None,
-    "cancelled": None,
-    "canceled": None,
+    "time out": None,
+    "timed out": None,
+    "expire": None,
+    "fail": None,
+    "cancel": None,
 }
-"""Statuses of PCD-05 by their word in small letters; None: no person has answered."""
+"""How statuses of PCD-05 begin, in small letters, such as `Accepted as True Positive`; None: no
+person has answered.
+"""
 MOST_OPEN = 50_000
 """Open assignments that are known at once."""
 
@@ -68,7 +76,9 @@ class Roster:
         notes: list[str] = []
         changes: dict[str, Open | None] = {}
         where = unit, bed, recorded
-        for rol in roles:
+        for number, rol in enumerate(roles, 1):
+            if at(rol, 1) == str(number):
+                rol = [rol[0], "", *rol[2:]]  # a number within the message identifies nothing
             found = self._role(
                 rol, message, header, facility, sender, profile, where, changes, notes
             )
@@ -128,6 +138,8 @@ class Roster:
         elif action != "DE":
             one = one._replace(start=start, unit=unit, bed=bed, clinician=person, role=role)
         changes[key] = None if end is not None else one
+        if end is not None and end <= start:
+            notes.append("ends_before_it_begins")
         yield _assignment(one, start, end, recorded, facility, action)
 
     def _apply(self, changes: dict[str, Open | None]) -> None:
@@ -157,33 +169,21 @@ def answer(
     message: Segments, header: Header, facility: str, profile: Profile, episodes: Episodes
 ) -> Added:
     """The response of a status report (PCD-05). Raises `NoMessage`, `FactError`."""
-    signs = message.signs
     obr = next((one for one in message.others if one[0] == "OBR"), None)
     if obr is None:
         return Added("acknowledgement")
-    words = [
-        word.strip()
-        for segment in message.others
-        for number in ((2, 3, 4) if segment[0] == "PRT" else (5,) if segment[0] == "OBX" else ())
-        for word in at(segment, number)
-        .replace(signs.repetition, signs.component)
-        .split(signs.component)
-    ]
-    known = [word.lower() for word in words if word.lower() in ANSWERS]
+    said = [_said(one, message, header) for one in message.others if one[0] in ("PRT", "OBX")]
+    known = [one for one in said if one[0] is not None]
     if not known:
         raise NoMessage("PRT-3", "a status such as Accepted, Declined or Delivered")
-    action = next((ANSWERS[word] for word in known if ANSWERS[word] is not None), None)
-    if action is None:
+    # a status may stand in an OBX whose person is in a PRT
+    person = next((one[1] for one in said if one[1]), None)
+    answers = [(action, who or person, at_) for action, who, at_ in known if action]
+    if not answers:
         return Added("delivery status")
-    person, moment = None, None
-    for prt in message.others:
-        if prt[0] == "PRT":
-            person = person or next(iter(unescaped_parts(at(prt, 5), message)), None)
-            moment = moment if moment is not None else _moment(prt, 11, header)
-    if moment is None:
-        moment = _moment(obr, 7, header)
-    moment = moment if moment is not None else header.sent
-    if moment is None:
+    others = [one[2] for one in said if one[2] is not None]
+    sent = next(iter([*others, *filter(None, (_moment(obr, 7, header), header.sent))]), None)
+    if sent is None:
         raise NoMessage("MSH-7", header.wrong or A_STAMP)
     alert, _ = identity(obr, message, profile)
     rows = episodes.of_alert(facility, alert) if alert else []
@@ -193,17 +193,42 @@ def answer(
     if not chosen and not bed:
         return Added("answer to an unknown alarm", (), ("unknown_alarm",))
     row = chosen[0] if chosen else None
-    fact = Response(
-        event_id=digest(facility, "answer", alert, action, person, moment),
-        facility=facility,
-        at=moment,
-        action=action,
-        alarm_id=None if row is None else row.alarm_id,
-        bed=(bed or None) if row is None else row.bed,
-        unit=(unit or None) if row is None else row.unit,
-        clinician=person or None,
-    )
-    return Added("answer", (fact,))
+    facts = [
+        Response(
+            event_id=digest(
+                facility, "answer", alert, action, who, at_ if at_ is not None else sent
+            ),
+            facility=facility,
+            at=at_ if at_ is not None else sent,
+            action=action,
+            alarm_id=None if row is None else row.alarm_id,
+            bed=(bed or None) if row is None else row.bed,
+            unit=(unit or None) if row is None else row.unit,
+            clinician=who or None,
+        )
+        for action, who, at_ in answers
+    ]
+    return Added("answer", tuple(dict.fromkeys(facts)))
+
+
+def _said(
+    segment: list[str], message: Segments, header: Header
+) -> tuple[Action | Literal[""] | None, str | None, int | None]:
+    """What a PRT or OBX says: the action (empty: none of a person; None: no status), who, when."""
+    signs, is_prt = message.signs, segment[0] == "PRT"
+    words = [
+        word.strip().lower()
+        for number in ((3, 4, 2) if is_prt else (5,))
+        for word in at(segment, number)
+        .replace(signs.repetition, signs.component)
+        .split(signs.component)
+    ]
+    known = (ANSWERS[stem] or "" for word in words for stem in ANSWERS if word.startswith(stem))
+    action: Action | Literal[""] | None = next(known, None)
+    if not is_prt:
+        return action, None, None
+    who = next(iter(unescaped_parts(at(segment, 5), message)), None) or None
+    return action, who, _moment(segment, 11, header)
 
 
 def _assignment(

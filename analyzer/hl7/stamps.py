@@ -19,8 +19,11 @@ that the clocks were put forward over.
 """
 
 _FORM = re.compile(
-    r"(\d{12})(\d{2})?(\d{3})?(?:\.(\d{1,9}))?\s*(?:([+-])(\d{2}):?(\d{2})|(Z))?", re.ASCII
+    r"(\d{12})(\d{2})?(\d{3})?(?:[.,](\d{1,40}))?"
+    r"\s*(?:([+-])(\d{2})(?::?(\d{2}))?|(Z|UTC|GMT))?",
+    re.ASCII | re.IGNORECASE,
 )
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?(.*)", re.ASCII)
 A_STAMP = "a time such as 20260301070000.250+0100"
 A_ZONE = "a time with an offset such as +0100; or set the sender's zone in a profile"
 A_REAL_HOUR = "a time that exists; the clocks were put forward over it"
@@ -38,14 +41,22 @@ class WrongTime(ValueError):
 def read(text: str) -> tuple[int, int | None]:
     """The local time as if it were UTC (ms), and its offset from UTC (ms; None: not given).
 
-    The milliseconds may lack their dot. Raises `WrongTime`, also for a time without hours.
+    The milliseconds may lack their dot, and the form may be that of ISO 8601. Of several components
+    the first counts. Raises `WrongTime`, also for a time without hours.
 
     >>> read("20120111150457-0600")
     (1326294297000, -21600000)
     >>> read("20260124124738000+0800") == read("20260124124738.000+0800")
     True
+    >>> read("20260124124738^S") == read("2026-01-24T12:47:38")
+    True
     """
-    found = _FORM.fullmatch(text.strip())
+    text = text.strip()
+    found = _FORM.fullmatch(text)
+    if found is None:
+        text = text.partition("^")[0].partition("~")[0].strip()
+        iso = _ISO.fullmatch(text)
+        found = _FORM.fullmatch(text if iso is None else "".join(filter(None, iso.groups())))
     if found is None:
         raise WrongTime(A_STAMP)
     digits, second, joined, fraction, sign, hours, minutes, utc = found.groups()
@@ -68,6 +79,7 @@ def read(text: str) -> tuple[int, int | None]:
     if utc:
         offset = 0
     elif sign:
+        minutes = minutes or "0"
         if int(hours) > 14 or int(minutes) > 59:
             raise WrongTime(A_STAMP)
         offset = (int(hours) * 60 + int(minutes)) * (-60_000 if sign == "-" else 60_000)

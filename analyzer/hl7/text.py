@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+_REGISTERED = (100, 101, 109, 110, 144, 127, 126, 138, 148)
+"""ISO-IR numbers of ISO 8859-1 to -9."""
 _CODECS = {
     "": "",
     "ASCII": "",
@@ -20,15 +22,24 @@ _CODECS = {
     "UNICODEUTF16": "utf-16",
     "UTF16": "utf-16",
     "UNICODEUTF32": "utf-32",
-    "CP1252": "cp1252",
-    "WINDOWS1252": "cp1252",
     "ISOIR6": "",
+    "ISOIR192": "utf-8",
     "ISOIR14": "shift_jis",
     "ISOIR87": "iso2022_jp",
     "ISOIR159": "iso2022_jp_1",
+    "ISO2022JP": "iso2022_jp",
     "JIS": "iso2022_jp",
     "SHIFTJIS": "cp932",
+    "SJIS": "cp932",
     "CP932": "cp932",
+    "WINDOWS31J": "cp932",
+    "EUCJP": "euc_jp",
+    "KOI8R": "koi8_r",
+    "TIS620": "tis_620",
+    "ISOIR166": "tis_620",
+    "ISOIR149": "euc_kr",
+    "ISOIR58": "gb18030",
+    "GBK": "gb18030",
     "GB180302000": "gb18030",
     "GB18030": "gb18030",
     "GB2312": "gb18030",
@@ -36,14 +47,21 @@ _CODECS = {
     "KSX1001": "euc_kr",
     "EUCKR": "euc_kr",
     "CNS116431992": "big5",
-} | {
+}
+_CODECS |= {
     f"{prefix}8859{part}": f"iso8859-{part}"
     for prefix in ("", "ISO")
     for part in (*range(1, 12), 13, 14, 15, 16)
 }
+_CODECS |= {f"ISOIR{number}": f"iso8859-{part}" for part, number in enumerate(_REGISTERED, 1)}
+_CODECS |= {f"LATIN{number}": f"iso8859-{number}" for number in range(1, 5)}
+_CODECS |= {f"{name}125{n}": f"cp125{n}" for name in ("CP", "WINDOWS") for n in range(9)}
 """HL7 table 0211 and what senders write instead, by letters and digits; empty: as it comes."""
 _ENOUGH_FOR_MSH = 4096
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+_FOREIGN = re.compile(r"[A-Z][A-Z0-9]{2}[|^~&\\\\#!$*{]")
+"""What begins a segment of other separators than the message's: it continues no field."""
+_NULL = '""'
 _START = re.compile(rb"MSH[^A-Za-z0-9\s]")
 
 CHARSET_GUESSED = "charset_guessed"
@@ -90,7 +108,9 @@ def decode(data: bytes) -> tuple[str, str, bool]:
     if b"\0" in data[:4] or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _as_utf16(data)
     if b"\x1b" not in data and data.isascii():
-        return data.decode("ascii"), "utf-8", False
+        # its characters may still be written as hexadecimal escapes
+        codec = _declared(data) if b"\\X" in data else None
+        return data.decode("ascii"), codec or "utf-8", False
     codec = _declared(data)
     if codec:
         try:
@@ -112,18 +132,29 @@ def _as_utf16(data: bytes) -> tuple[str, str, bool]:
 
 
 def _declared(data: bytes) -> str | None:
-    """The codec of MSH-18; None if its name is unknown. Of several, the one that needs it most."""
+    """The codec of MSH-18; None if its name is unknown.
+
+    Of several it is UTF-8 if that is one of them and fits, else the first that is one.
+    """
     head = data[:_ENOUGH_FOR_MSH].lstrip().split(b"\r")[0].split(b"\n")[0].decode("latin-1")
     fields = head.split(head[3:4] or "|")
     names = fields[17] if len(fields) > 17 else ""
-    found: str | None = ""
-    for name in names.split(head[5:6] or "~"):
-        codec = _CODECS.get("".join(filter(str.isalnum, name.upper())))
-        if codec is None:
-            found = None
-        elif codec:
-            return codec
-    return found
+    known = [
+        _CODECS.get("".join(filter(str.isalnum, name.upper())))
+        for name in names.split(head[5:6] or "~")
+    ]
+    named = [codec for codec in known if codec]
+    if len(named) > 1 and "utf-8" in named and _is_utf8(data):
+        return "utf-8"
+    return named[0] if named else None if None in known else ""
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def parse(data: bytes) -> Segments:
@@ -151,7 +182,11 @@ def parse(data: bytes) -> Segments:
     for line in lines[1:]:
         if line[3:4] == field and _SEGMENT.match(line):
             others.append(line.split(field))
-        elif line and not (len(line) == 3 and _SEGMENT.match(line)) and line.strip("\x1c\x0b\0 "):
+            continue
+        line = line.strip("\x1c\x0b\0 \t")
+        if line[3:4] == field and _SEGMENT.match(line):
+            others.append(line.split(field))
+        elif line and not (len(line) == 3 and _SEGMENT.match(line)) and not _FOREIGN.match(line):
             last, parts = others[-1] if others else msh, line.split(field)
             last[-1] += " " + parts[0]
             last += parts[1:]
@@ -159,8 +194,17 @@ def parse(data: bytes) -> Segments:
 
 
 def at(segment: list[str], number: int) -> str:
-    """Field `number` of a segment; empty if the segment ends before it."""
-    return segment[number] if number < len(segment) else ""
+    """Field `number` of a segment; empty if the segment ends before it, or if it is `""`, which
+    HL7 writes for a value that is deleted.
+    """
+    found = segment[number] if number < len(segment) else ""
+    return "" if found == _NULL else found
+
+
+def part(text: str) -> str:
+    """A part of a field, without blanks; empty for `""`."""
+    text = text.strip()
+    return "" if text == _NULL else text
 
 
 def unescaped(text: str, signs: Signs, codec: str = "utf-8") -> str:
@@ -205,9 +249,13 @@ def _sequence(name: str, signs: Signs, codec: str) -> str | None:
         return plain[name]
     if name[:1] == "X" and len(name) > 1:
         try:
-            return bytes.fromhex(name[1:]).decode(codec, "replace")
+            data = bytes.fromhex(name[1:])
         except ValueError:
             return None
+        try:
+            return data.decode(codec)
+        except UnicodeDecodeError:
+            return data.decode("cp1252", "replace")
     if name[:1] == ".":
         return " "
     if name[:1] in ("C", "M", "Z") and name[1:].isalnum():

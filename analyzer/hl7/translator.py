@@ -1,7 +1,7 @@
 """Translator: messages in, facts or a reason out.
 
 It holds what earlier messages have told: the alarms that are open, and the assignments in force.
-Each message is applied wholly or not at all.
+Each message is applied wholly or not at all; of one with several alarms that holds for each alarm.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from analyzer.hl7.alert import read_alert
-from analyzer.hl7.codes import is_heartbeat
+from analyzer.hl7.alert import Alert, read_alerts
+from analyzer.hl7.codes import EVENT, PHASE, coded, facet_of, is_heartbeat
 from analyzer.hl7.episodes import Added, Episodes
-from analyzer.hl7.header import Header, header_of, named
+from analyzer.hl7.header import Header, header_of
 from analyzer.hl7.profile import Profile, Profiles
+from analyzer.hl7.recordings import messages
 from analyzer.hl7.staff import Roster, answer
 from analyzer.hl7.text import NoMessage, Segments, at, parse
 from analyzer.model import AlarmEvent, Fact, FactError
@@ -71,7 +72,16 @@ class Translator:
         self.changed_clocks: set[str] = set()
 
     def translate(self, data: bytes, port: int | None = None) -> Outcome:
-        """Apply one message; `port` is where it came in, if known. It raises nothing."""
+        """Apply one message, or those of a batch; `port` is where it came in, if known.
+
+        It raises nothing.
+        """
+        several = messages(data)
+        if len(several) == 1:
+            return self._translate(several[0], port)
+        return _joined([self._translate(one, port) for one in several])
+
+    def _translate(self, data: bytes, port: int | None) -> Outcome:
         try:
             message = parse(data)
         except NoMessage as error:
@@ -112,7 +122,7 @@ class Translator:
             if header.sent is not None:
                 self._hear(sender, header.sent)
             apply = _readers.get(header.type)
-            if apply is None or (header.type == "ORU" and not _is_alert(header)):
+            if apply is None or not is_told(header):
                 return outcome("dropped", Added("no alarm message"))
             if not facility:
                 raise NoMessage("MSH-4", "a facility; or name it in a profile")
@@ -135,32 +145,49 @@ class Translator:
         assumed: tuple[str, ...],
         outcome: Callable[..., Outcome],
     ) -> Outcome:
-        results: list[Outcome] = []
-        for obr, group in _groups(message):
-            alert = read_alert(message, obr, group, header, profile)
-            notes = (*assumed, *alert.notes)
-            if alert.code in profile.heartbeats or is_heartbeat(
-                alert.code, alert.label, alert.priority
-            ):
-                results.append(outcome("heartbeat", Added("heartbeat")))
-                continue
-            added = self.episodes.add(alert, facility, sender)
-            self.episodes.prune(sender, self.clocks.get(sender, alert.sent))
-            kind: Kind = "unchanged"
-            if added.facts:
-                is_event = any(isinstance(one, AlarmEvent) for one in added.facts)
-                kind = "alarm" if is_event else "response"
-            if added.rule in ("no event", "end without event"):
-                refusal = Refusal("OBX-5", "an event code; no single alarm of this id is open")
-                if added.rule == "no event":
-                    refusal = Refusal("OBX-5", "an event code")
-                results.append(outcome("rejected", added, None, refusal))
-                continue
-            added = added._replace(notes=(*notes, *added.notes))
-            results.append(outcome(kind, added, alert.unmapped))
-        if not results:
+        alerts = [
+            alert
+            for obr, group in _groups(message)
+            for alert in read_alerts(message, obr, group, header, profile)
+        ]
+        if not alerts:
             raise NoMessage("OBX", "the facets of an alarm")
+        results = [
+            self._added(alert, facility, sender, profile, assumed, outcome) for alert in alerts
+        ]
         return results[0] if len(results) == 1 else _joined(results)
+
+    def _added(
+        self,
+        alert: Alert,
+        facility: str,
+        sender: str,
+        profile: Profile,
+        assumed: tuple[str, ...],
+        outcome: Callable[..., Outcome],
+    ) -> Outcome:
+        """One alarm of a message."""
+        if alert.code in profile.heartbeats or is_heartbeat(
+            alert.code, alert.label, alert.priority if alert.priority_given else None
+        ):
+            return outcome("heartbeat", Added("heartbeat"))
+        try:
+            added = self.episodes.add(alert, facility, sender)
+        except FactError as error:
+            refusal = Refusal(_FIELDS.get(error.field, error.field), error.expected)
+            return outcome("rejected", Added("malformed"), None, refusal)
+        self.episodes.prune(sender, self.clocks.get(sender, alert.sent))
+        if added.rule in ("no event", "end without event"):
+            expected = "an event code; or name its text under codes: in a profile"
+            if added.rule == "end without event":
+                expected = "an event code; no single alarm of this id is open"
+            return outcome("rejected", added, None, Refusal("OBX-5", expected))
+        kind: Kind = "unchanged"
+        if added.facts:
+            is_event = any(isinstance(one, AlarmEvent) for one in added.facts)
+            kind = "alarm" if is_event else "response"
+        added = added._replace(notes=(*assumed, *alert.notes, *added.notes))
+        return outcome(kind, added, alert.unmapped)
 
     def _answer(
         self,
@@ -172,9 +199,6 @@ class Translator:
         assumed: tuple[str, ...],  # noqa: ARG002
         outcome: Callable[..., Outcome],
     ) -> Outcome:
-        # the answer goes to whoever sent the alarm, so its alarms are those of MSH-6
-        if profile.facility is None:
-            facility = named(at(message.msh, 6), message.signs.component) or facility
         added = answer(message, header, facility, profile, self.episodes)
         return outcome("response" if added.facts else "dropped", added)
 
@@ -217,7 +241,9 @@ _FIELDS = {
 
 
 def facility_of(message: Segments, header: Header, profile: Profile) -> tuple[str, tuple[str, ...]]:
-    """Which hospital a message is from: the profile's, MSH-4, else PV1-3.4, else MSH-3.
+    """Which hospital a message is about: the profile's, MSH-4, else PV1-3.4, else MSH-3.
+
+    An answer (PCD-05) goes to whoever sent the alarm, so its hospital is that of MSH-6.
 
     >>> one = parse(b"MSH|^~\\\\&|GW|General")
     >>> facility_of(one, header_of(one), Profile())
@@ -225,6 +251,8 @@ def facility_of(message: Segments, header: Header, profile: Profile) -> tuple[st
     """
     if profile.facility is not None:
         return profile.facility, ()
+    if header.type == "ORA" and header.receiving_facility:
+        return header.receiving_facility, ()
     if header.facility:
         return header.facility, ()
     signs = message.signs
@@ -243,8 +271,11 @@ def shown_name(header: Header) -> str:
     return name[:_LONGEST_NAME] if name and name.isprintable() else _OTHERWISE
 
 
-def _is_alert(header: Header) -> bool:
-    return header.trigger == "R40" or header.structure == "ORU_R40"
+def is_told(header: Header) -> bool:
+    """Whether messages of this type may become facts: alarms, answers to them, and staff."""
+    if header.type == "ORU":
+        return header.trigger == "R40" or header.structure == "ORU_R40"
+    return header.type in _readers
 
 
 def _groups(message: Segments) -> Iterator[tuple[list[str] | None, list[list[str]]]]:
@@ -262,15 +293,20 @@ def _groups(message: Segments) -> Iterator[tuple[list[str] | None, list[list[str
         return
     for obr, group in groups:
         alarm = obr is not None and "MDC_EVT_AL" in at(obr, 4)
-        if group and (alarm or any("_ATTR_EVENT_PHASE" in at(one, 3) for one in group)):
+        if group and (alarm or any(_is_of_alarm(one, message) for one in group)):
             yield obr, group
 
 
+def _is_of_alarm(obx: list[str], message: Segments) -> bool:
+    number, name, _ = coded(at(obx, 3), message.signs.component)
+    return facet_of(number, name) in (EVENT, PHASE)
+
+
 def _joined(results: list[Outcome]) -> Outcome:
-    """Of a message with several alarms."""
+    """Of a message with several alarms: rejected if one of them is, with the others' facts."""
     facts = tuple(fact for one in results for fact in one.facts)
     notes = tuple(note for one in results for note in one.notes)
-    first = min(results, key=lambda one: KINDS.index(one.kind))
+    first = min(results, key=lambda one: (one.refusal is None, KINDS.index(one.kind)))
     return first._replace(facts=facts, notes=notes)
 
 

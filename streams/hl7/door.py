@@ -10,7 +10,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,8 @@ from analyzer.hl7 import (
     acknowledgement,
     facility_of,
     header_of,
+    is_told,
+    messages,
     parse,
     shown_name,
     stripped,
@@ -44,8 +46,8 @@ STUCK_SECONDS = 30.0
 """A peer that takes no acknowledgement for so long is cut off."""
 MOST_CONNECTIONS = 200
 _PIECE = 1 << 16
-_OF_ALARMS = ("ORU^R40", "ORA^R41", "ADT")
 UNNAMED = "unnamed sender"
+_WORSE: tuple[Verdict, ...] = ("kept", "never", "again")
 
 Keep = Callable[
     [bytes, bytes, list[tuple[str, bytes]], int | None], Awaitable["asyncio.Future[Any]"]
@@ -182,7 +184,21 @@ class Door:
                 await answers.put(await self._accept(one, port))
 
     async def _accept(self, data: bytes, port: int) -> _Answer:
-        """Hand a message over to Kafka, or tell at once what becomes of it."""
+        """Hand a message over to Kafka, or those of a batch, or tell at once what becomes of it."""
+        several = messages(data)
+        if len(several) == 1:
+            return await self._accept_one(several[0], port)
+        answers = [await self._accept_one(one, port) for one in several]
+        worst = max(answers, key=lambda one: _WORSE.index(one.verdict))
+        deliveries = [one.delivery for one in answers if one.delivery is not None]
+        return replace(
+            answers[0],
+            verdict=worst.verdict,
+            delivery=asyncio.gather(*deliveries) if deliveries else None,
+            text=worst.text,
+        )
+
+    async def _accept_one(self, data: bytes, port: int) -> _Answer:
         now = time.time()
         due = time.monotonic() + self._patience
         try:
@@ -195,7 +211,7 @@ class Door:
         sender = self._metrics.hear(
             profile.name or shown_name(header), round(now * 1000), header.sent
         )
-        if not (header.kind in _OF_ALARMS or header.type == "ADT" or header.trigger == "R40"):
+        if not is_told(header):
             return _Answer(data, sender, "kept", None, due)  # counted and dropped
         facility, _ = facility_of(message, header, profile)
         headers = [("port", str(port).encode())]

@@ -16,6 +16,7 @@ NOTES = {
     "charset_guessed": "the bytes do not fit MSH-18",
     "end_first": "its end came before it",
     "end_without_start": "an end whose start has not come yet",
+    "ends_before_it_begins": "an assignment that ends before it begins: void",
     "joined": "first seen while it lasted",
     "label_withheld": "label left out: it named a patient",
     "matched_by_id": "matched by its id alone",
@@ -50,6 +51,9 @@ REMEDIES = {
     "unknown_state": "words: state: in its profile",
     "unknown_inactivation": "words: inactivation: in its profile",
     "assumed_facility": "facility: in its profile",
+    "unreadable_time": "ask for times such as 20260301070000+0100",
+    "ends_before_it_begins": "ask for the date of ROL-6",
+    "no_device": "ask for OBX-18",
 }
 
 
