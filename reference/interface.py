@@ -17,6 +17,7 @@ from streams.http.documents.common import Error
 from streams.http.documents.findings import Findings
 from streams.http.documents.reader import ReaderDocument
 from streams.http.documents.unit import UnitHistory
+from streams.http.documents.week import Week
 from streams.http.documents.whatif import WhatIf, WhatIfTypes
 
 TYPE_CHARACTERS = 3 * MAX_ID_LENGTH + 2
@@ -159,6 +160,15 @@ OPERATIONS = {
         (_FACILITY, _UNIT),
         UnitHistory,
         "The unit as in /api/v1/units, and the history of its state",
+        not_found="There is no such unit here",
+    ),
+    "/api/v1/week": Operation(
+        "week",
+        "The last 7 days of one unit, from the archive",
+        (_FACILITY, _UNIT),
+        Week,
+        "Load, non-actionable share and hours overloaded by local day, beside the 7 days before. "
+        "Where the worker has no archive, `nothing` says so",
         not_found="There is no such unit here",
     ),
     "/api/v1/clinicians": Operation(

@@ -79,6 +79,7 @@ GROUPS = {
         "Who read what about whom. [Who may read](../access.md#audit) says what is recorded, and "
         "how it is checked.",
     ),
+    "archive": ("Archive", "Where the page finds what is older than the worker's 26 hours."),
     "privacy": ("Privacy", "Figures that are not shown, because they are about few clinicians."),
     "metrics": ("Caps of the metrics", "How many series a worker exports."),
     "calendar": (

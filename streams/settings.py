@@ -102,6 +102,18 @@ class MetricsSettings(BaseModel):
     )
 
 
+class ArchiveSettings(BaseModel):
+    """The archive that the page reads (see `streams.archive`)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str | None = Field(
+        None,
+        description="the folder that `alarm-fatigue archive --to` writes; with it, the page shows "
+        "the last 7 days of each unit",
+    )
+
+
 class PrivacySettings(BaseModel):
     """Whose figures are not shown (see `streams.http.privacy`)."""
 
@@ -269,6 +281,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     audit: AuditSettings = AuditSettings()
     privacy: PrivacySettings = PrivacySettings()
+    archive: ArchiveSettings = ArchiveSettings()
     metrics: MetricsSettings = MetricsSettings()
     calendar: CalendarSettings = CalendarSettings()
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()

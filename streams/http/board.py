@@ -258,6 +258,13 @@ class Board:
             view.answers[key] = await in_turns(self._thread.submit(Answer.of, found, names))
         return view.answers[key]
 
+    async def now_of(self, key: Key) -> int:
+        """The time (ms) of the facility of a unit that is shown. Raises `NotHere`."""
+        view = await self._current()
+        if not any(key == of for of, _ in view.units):
+            raise NotHere(NO_SUCH_UNIT)
+        return view.status.now.get(key[0], view.at)
+
     async def _current(self) -> View:
         return await self._fresh.get(None, self._taken)
 

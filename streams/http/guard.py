@@ -59,6 +59,7 @@ ACTS: dict[str, Act | None] = {
     "/api/v1/reader": None,
     "/api/v1/units": Act.VIEW,
     "/api/v1/unit": Act.VIEW,
+    "/api/v1/week": Act.VIEW,
     "/api/v1/clinicians": Act.VIEW,
     "/api/v1/findings": Act.VIEW,
     "/api/v1/whatif": Act.TRY,

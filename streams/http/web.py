@@ -21,6 +21,7 @@ from streams.http.documents.common import Error
 from streams.http.documents.reader import document as reader_document
 from streams.http.finder import Finder, Query
 from streams.http.site import File, page_files
+from streams.http.weeks import Weeks
 from streams.http.workbench import Candidate, Workbench
 from streams.metrics.exporter import Exporter
 from streams.metrics.exposition import Format, accepts
@@ -125,6 +126,14 @@ def add_board(app: Any, worker: Worker, board: Board, send_seconds: float = SEND
     @app.page("/api/v1/clinicians")  # type: ignore[untyped-decorator]
     async def clinicians(_page: Any, request: Any) -> StreamResponse:
         return await _answered(request, worker, board.clinicians, send_seconds)
+
+
+def add_week(app: Any, worker: Worker, weeks: Weeks, send_seconds: float = SEND_SECONDS) -> None:
+    """Serve /api/v1/week (`streams.http.documents.week`)."""
+
+    @app.page("/api/v1/week")  # type: ignore[untyped-decorator]
+    async def week(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, weeks.week, send_seconds)
 
 
 def add_workbench(

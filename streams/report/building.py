@@ -25,7 +25,7 @@ from streams.report.patterns import (
     staffing,
     top_types,
 )
-from streams.report.reading import read_alarms, read_roster, read_seen, read_states
+from streams.report.reading import read_alarms, read_period, read_roster, read_seen, read_states
 from streams.report.span import Grid
 
 TO_FIX = 5
@@ -92,7 +92,9 @@ def report_on(
     Raises `ReportError` if the archive holds nothing of the span, and
     `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
     """
-    grid = Grid.of(begin, end, calendar, archive.period)
+    earlier = Grid.of(begin, end, calendar).before(calendar)
+    period = read_period(archive, facility, earlier.begin, end)
+    grid = Grid.of(begin, end, calendar, period)
     earlier = grid.before(calendar)
     known = [
         one

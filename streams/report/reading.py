@@ -18,6 +18,7 @@ from analyzer import CLASSES
 from analyzer.model import PRIORITIES
 from analyzer.times import NEVER, OPEN
 from streams.archive import TABLES, Archive
+from streams.formats.pseudonyms import Period
 
 Numbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -196,6 +197,8 @@ class Roster:
     begin: Numbers
     end: Numbers
     acuity: npt.NDArray[np.float64]
+    since: Numbers
+    """When each began, also if that is long before the span."""
 
 
 def read_roster(archive: Archive, facility: str, begin: int, end: int, unit: str | None) -> Roster:
@@ -217,6 +220,7 @@ def read_roster(archive: Archive, facility: str, begin: int, end: int, unit: str
         pl.col("from").dt.epoch("ms").clip(lower_bound=begin),
         pl.col("to").dt.epoch("ms").fill_null(end).clip(upper_bound=end),
         pl.col("acuity").fill_null(float("nan")),
+        pl.col("from").dt.epoch("ms").alias("since"),
     ).collect()
     return Roster(
         found["unit"].to_list(),
@@ -225,6 +229,7 @@ def read_roster(archive: Archive, facility: str, begin: int, end: int, unit: str
         found["from"].to_numpy(),
         found["to"].to_numpy(),
         found["acuity"].to_numpy(),
+        found["since"].to_numpy(),
     )
 
 
@@ -241,6 +246,24 @@ def read_states(
         rows = rows.filter(pl.col("unit") == unit)
     columns = ["unit", "clinician", pl.col("at").dt.epoch("ms"), "from", "to"]
     return rows.select(columns).sort("unit", "clinician", "at").collect().to_dicts()
+
+
+def read_period(archive: Archive, facility: str, begin: int, end: int) -> Period:
+    """How often clinicians get new names in these days: by the archive's own period, or by that of
+    the pseudonyms in the topics, where this is shorter.
+    """
+    if archive.period == "day":
+        return "day"
+    since, until = _moment(begin - RUN_UP), _moment(end + RUN_UP)
+    found = (
+        archive.scan("episodes", [facility], since.date(), until.date())
+        .select(pl.col("pseudonym_period").unique())
+        .collect(engine="streaming")["pseudonym_period"]
+        .drop_nulls()
+    )
+    if found.str.contains(r"^\d{4}-\d\d-\d\d$").any():
+        return "day"
+    return "week" if found.str.contains("W").any() else archive.period
 
 
 def read_seen(

@@ -83,6 +83,11 @@ class Grid:
             np.array([_shift(one, calendar) for one in local], np.int64),
         )
 
+    @staticmethod
+    def midnight(day: date, calendar: Calendar, later: int = 0) -> int:
+        """When a day begins (ms since 1970), or the day so many days `later`."""
+        return _midnight(day + timedelta(days=later), calendar)
+
     @property
     def days(self) -> tuple[int, ...]:
         """The numbers of the days; neighbouring days have neighbouring ones."""

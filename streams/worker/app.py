@@ -39,9 +39,11 @@ from streams.http.web import (
     add_page,
     add_pages,
     add_reader,
+    add_week,
     add_workbench,
     not_ready,
 )
+from streams.http.weeks import Weeks
 from streams.http.workbench import Workbench
 from streams.kafka.fitting import Limits
 from streams.kafka.naming import Naming
@@ -291,7 +293,7 @@ def _latest(holder: Holder) -> int:
 
 def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], work: Work) -> None:
     """Register the web pages: /metrics, the board, findings and what-ifs."""
-    policy, exporter = settings.policy, work.exporter
+    policy, exporter, calendars = settings.policy, work.exporter, settings.calendar.calendars
     wall, smallest = settings.clock == "wall", settings.privacy.smallest_group
     finder = Finder(
         work,
@@ -311,7 +313,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         not wall,
         desk=app.desk,
         grafana=settings.web.grafana_url,
-        calendars=settings.calendar.calendars,
+        calendars=calendars,
         links=settings.paging.url is not None,
         smallest_group=smallest,
     )
@@ -321,6 +323,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
     add_page(app)
     add_reader(app)
     add_board(app, work, board)
+    add_week(app, work, Weeks(settings.archive.path, board, smallest, calendars))
     signer = signer_of(settings.paging.key_file)
     if app.desk is not None and signer is not None:
         add_taking(app, app.desk, signer, app.web.refusals)

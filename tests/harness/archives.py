@@ -13,6 +13,7 @@ import numpy as np
 
 from streams.archive import Archive, fact_rows, record_rows
 from streams.formats.codec import decode_slice, to_json
+from streams.formats.pseudonyms import period_of
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -36,6 +37,7 @@ def ms(moment: datetime) -> int:
 class Place:
     """A hospital: its units with the clinicians of a shift, and from which bed each has alarms."""
 
+    facility: str = "H03"
     units: Mapping[str, int] = field(default_factory=lambda: {"MICU": 6, "SICU": 5})
     days: int = 21
     begin: datetime = MONDAY
@@ -48,6 +50,8 @@ class Place:
     """(unit, day): days of which nothing was recorded."""
     burst: str | None = None
     """A unit whose first clinician has 40 more alarms and a slow response every night."""
+    weekly: bool = False
+    """Clinicians have another name in each week (UTC), that of the row's date."""
 
     def episodes(self) -> Iterator[dict[str, Any]]:
         rng = np.random.default_rng(self.seed)
@@ -78,7 +82,7 @@ class Place:
         )
         return {
             "id": f"{unit}-{day}-{number}",
-            "facility": "H03",
+            "facility": self.facility,
             "unit": unit,
             "bed": f"{unit}-{bed}",
             "alarm_id": f"{unit}-{day}-{number}",
@@ -106,7 +110,8 @@ class Place:
         first = self.begin.replace(tzinfo=None)
         crew = (shift.date() - first.date()).days % self.crews
         part = "day" if shift.hour < 12 else "night"
-        return f"{unit}-{crew}-{part}-{bed}"
+        week = f"-{period_of(at, 'week')}" if self.weekly else ""
+        return f"{unit}-{crew}-{part}-{bed}{week}"
 
     def assignments(self) -> Iterator[dict[str, Any]]:
         if not self.roster:
@@ -120,7 +125,7 @@ class Place:
                         yield {
                             "event_id": f"{unit}-{day}-{part}-{bed}",
                             "assignment_id": f"{unit}-{day}-{part}-{bed}",
-                            "facility": "H03",
+                            "facility": self.facility,
                             "unit": unit,
                             "bed": f"{unit}-{bed}",
                             "clinician": self.nurse(unit, bed, ms(local)),
@@ -144,7 +149,7 @@ class Place:
                 ):
                     yield {
                         "id": f"{unit}-{at}",
-                        "facility": "H03",
+                        "facility": self.facility,
                         "unit": unit,
                         "level": "clinician",
                         "clinician": self.nurse(unit, 0, local),
@@ -163,7 +168,7 @@ class Place:
 
     def archived(self, folder: Path) -> Archive:
         """Write it into `folder`."""
-        archive = Archive.create(folder, "none")
+        archive = Archive.create(folder, "week" if self.weekly else "none")
         for name, records in (("episodes", self.episodes()), ("overload", self.changes())):
             values = [to_json(one) for one in records]
             places = range(len(values))

@@ -39,8 +39,10 @@ from streams.http.web import (
     add_page,
     add_pages,
     add_reader,
+    add_week,
     add_workbench,
 )
+from streams.http.weeks import Read, Weeks
 from streams.http.workbench import Workbench
 from streams.metrics.exporter import Exporter
 from streams.paging.desk import Desk, Known
@@ -171,6 +173,8 @@ class Site:
         attempts: Attempts | None = None,
         recorder: Recorder | None = None,
         smallest_group: int = 1,
+        archive: str | None = None,
+        read: Read | None = None,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
         self._desk = desk
@@ -213,6 +217,8 @@ class Site:
             smallest_group=smallest_group,
         )
         add_board(self.pages, worker, board)
+        weeks = Weeks(archive, board, smallest_group, calendars, read=read)
+        add_week(self.pages, worker, weeks)
         self.refusals = Refusals()
         guard(self.pages.web, self.settings, self.refusals, linked, attempts, recorder)
         if desk is not None and signer is not None:

@@ -24,6 +24,7 @@ _SCRIPTS = (
     "people",
     "place",
     "unit",
+    "week",
     "words",
     "workbench",
 )

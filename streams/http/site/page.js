@@ -7,7 +7,7 @@ import { answer, drawAnswers, drawCurrency, drawFix } from "./glance.js";
 import { drawList, flash, linkTo, listen } from "./list.js";
 import { drawRules } from "./limits.js";
 import { follow, listAddress, place } from "./place.js";
-import { announce, drawFindings, drawProblem, drawUnit, renewPeople } from "./unit.js";
+import { announce, drawFindings, drawProblem, drawUnit, renewPeople, renewWeek } from "./unit.js";
 import { ago, keepTime, keyOf, plural, time } from "./words.js";
 import { workbench } from "./workbench.js";
 
@@ -124,6 +124,7 @@ async function updateUnit(at, mine) {
   drawUnit(found);
   offerUnits([found.unit], false);
   reportChanges([found.unit]);
+  renewWeek(); // not waited for: it may take long
   await renewPeople();
   const fixes = await recent(`unit ${keyOf(at)}`, { facility, unit, top: "3" });
   if (mine !== turn) return;

@@ -5,9 +5,10 @@ import { drawDay, tellDay } from "./day.js";
 import { lines, mark, parts, put, sentence, show, trend } from "./draw.js";
 import { drawNobody, drawPeople } from "./people.js";
 import {
-  curveWords, moment, number, percent, perHead, plural, rateLimits, rateMarks, rates, reasonsOf, shiftWords, spaced,
+  curveWords, keyOf, moment, number, percent, perHead, plural, rateLimits, rateMarks, rates, reasonsOf, shiftWords, spaced,
   staffWords, takenWords,
 } from "./words.js";
+import { drawWeek } from "./week.js";
 
 const at = parts(document.getElementById("one"));
 let last = null; // the last answer
@@ -22,6 +23,8 @@ export function announce({ facility, unit }, back) {
     show(at.folk, false);
     lines(at.fixes, []);
     put(at.nothing, "");
+    show(at.week, false);
+    put(at["week-nothing"], "");
   }
   for (const node of [at.unit, at.of, at["in-day"]]) put(node, unit);
   put(at.facility, facility);
@@ -111,6 +114,25 @@ export function drawFindings({ units }, { facility, unit }) {
   lines(at.fixes, own.map((one) => sentence(one.says.replaceAll("->", "→"))));
   put(at.nothing, of?.suppressed ? sentence(of.suppressed) : "There are no alarms.");
   show(at.nothing, !own.length);
+}
+
+const WEEK_SECONDS = 600; // the archive is read anew no more often
+let week = { of: "", at: -Infinity };
+
+/** Asks for the last seven days of the unit that is shown, if they are not known yet. */
+export async function renewWeek() {
+  const { facility, unit } = last.unit, of = keyOf(last.unit), now = Date.now();
+  if (week.of === of && now - week.at < 1000 * WEEK_SECONDS) return;
+  week = { of, at: now };
+  if (at.week.hidden && !at["week-nothing"].textContent) drawWeek(at, { days: [], says: null, nothing: "the archive is being read" });
+  let found;
+  try {
+    found = await ask("week", { facility, unit });
+  } catch {
+    week.at = now - 1000 * (WEEK_SECONDS - 30); // asked again soon
+    found = { days: [], says: null, nothing: "the archive cannot be read at the moment" };
+  }
+  if (last && keyOf(last.unit) === of) drawWeek(at, found);
 }
 
 /** Asks for the clinicians, if the section is open. */
