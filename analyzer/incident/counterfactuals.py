@@ -7,19 +7,17 @@ beds and one on alarms, are tried only if none alone suffices, and told only if 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from analyzer.incident import levers
-from analyzer.incident.alarms import Alarms, type_of
 from analyzer.incident.answer import VERDICTS, Counterfactual, Lever, Verdict
+from analyzer.incident.candidates import LEVERS, Candidate, Place, candidates
 from analyzer.incident.completeness import Completeness
-from analyzer.incident.conditions import clinicians_on_duty
 from analyzer.incident.facts import Facts
 from analyzer.incident.figures import History
 from analyzer.incident.relevant import concerning
-from analyzer.model.episodes import EpisodeRecord
 from analyzer.model.overload import NORMAL, STATES, Change
 from analyzer.model.policy import HOUR, MINUTE, SECOND
 
@@ -27,12 +25,9 @@ RUN_IN = 3 * HOUR
 """Facts from this long before the window count. States are evaluated from an hour later on, as the
 longest measure is an hour.
 """
-AHEAD = 90 * MINUTE
-"""So long before the window beds change hands: an hour of alarms, and the cool-down, are over when
-it begins.
-"""
-_TYPES, _DEVICES, _CONDITIONS = 4, 2, 2
-"""How many alarm types, devices and conditions are tried, to bound the work (our own)."""
+_CONDITIONS = 2
+"""How many clinicians' conditions are tried, to bound the work (our own)."""
+_States = Mapping[str | None, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +47,7 @@ class Condition:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Try:
-    """One change: its dose, the facts with it, and the ids of the alarms it hides."""
-
-    dose: Mapping[str, Any]
-    facts: Facts
-    hidden: tuple[str, ...] = ()
-    refused: str = ""
-    beds: Mapping[str, str] = field(default_factory=dict)
-    """Who takes which bed."""
-
-
-_Result = tuple[Counterfactual, _Try]
+_Result = tuple[Counterfactual, Candidate]
 
 
 def counterfactuals(history: History, known: Completeness) -> list[Counterfactual]:
@@ -77,13 +60,17 @@ def counterfactuals(history: History, known: Completeness) -> list[Counterfactua
     question = history.question
     since = question.begin - RUN_IN
     facts = concerning(history.facts, question, since)
-    base = History.of(facts, question, history.policy, since)
+    trials = _Trials.of(History.of(facts, question, history.policy, since))
     found = []
-    for condition in _conditions(base):
-        results = [best for lever in _LEVERS if (best := _best(lever, base, condition)) is not None]
-        of_condition = [one for one, _ in results] + [_escalation(base, condition, known)]
+    for condition in _conditions(trials.base):
+        place = Place(trials.base, max(condition.at, question.begin), condition.clinician)
+        results = [
+            best for lever in LEVERS if (best := _best(lever, trials, condition, place)) is not None
+        ]
+        of_condition = [one for one, _ in results]
+        of_condition.append(_escalation(trials.base, condition, known))
         if all(one.verdict != "prevented" for one in of_condition):
-            of_condition += _together(results, base, condition)
+            of_condition += _together(results, trials, condition, place)
         found += sorted(
             of_condition,
             key=lambda one: (VERDICTS.index(one.verdict), one.hidden_actionable, one.lever),
@@ -124,19 +111,48 @@ def _states(changes: Iterable[Change], base: History) -> dict[str | None, list[t
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    """The facts as they are, and the states with each change that was computed: several conditions
+    try some of the same changes.
+    """
+
+    base: History
+    before: _States
+    actionable: frozenset[str]
+    important: frozenset[str]
+    """Actionable alarms of high priority."""
+    _after: dict[str, _States] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, base: History) -> _Trials:
+        needed = [one for one in base.alarms.records if one.class_ == "actionable"]
+        return cls(
+            base,
+            _states(base.changes, base),
+            frozenset(one.alarm_id for one in needed),
+            frozenset(one.alarm_id for one in needed if one.priority == "high"),
+        )
+
+    def after(self, tried: Candidate, place: Place) -> _States:
+        """The states with a change."""
+        key = repr((tried.dose, tried.beds and place.moment))
+        if key not in self._after:
+            engine = tried.facts().engine(self.base.policy, self.base.question.begin - RUN_IN)
+            engine.advance(self.base.question.at)
+            changes = [one.change for one in engine.emit_changes() if not one.retracted]
+            self._after[key] = _states(changes, self.base)
+        return self._after[key]
+
+
 # --- verdicts
 
 
-def _best(lever: Lever, base: History, condition: Condition) -> _Result | None:
+def _best(lever: Lever, trials: _Trials, condition: Condition, place: Place) -> _Result | None:
     """The smallest dose that prevents the condition, else the best verdict; None: no dose."""
-    tries: Iterable[_Try]
-    if lever == "move_bed":
-        tries = () if condition.clinician is None else _beds(base, condition.clinician)
-    else:
-        tries = _TRIES[lever](base)
     best: _Result | None = None
-    for one in tries:
-        found = _judged(lever, one, base, condition)
+    for one in candidates(lever, place):
+        found = _judged(lever, one, trials, condition, place)
         if best is None or VERDICTS.index(found.verdict) < VERDICTS.index(best[0].verdict):
             best = found, one
         if best[0].verdict == "prevented":
@@ -145,7 +161,7 @@ def _best(lever: Lever, base: History, condition: Condition) -> _Result | None:
 
 
 def _together(
-    results: list[_Result], base: History, condition: Condition
+    results: list[_Result], trials: _Trials, condition: Condition, place: Place
 ) -> Iterator[Counterfactual]:
     """The first change of beds that prevents the condition together with one of alarms."""
     usable = [(one, of) for one, of in results if one.verdict != "refused"]
@@ -155,67 +171,63 @@ def _together(
             if not of_beds.beds or of_alarms.beds:
                 continue
             dose = {**first.dose, "and": {"lever": second.lever, **second.dose}}
-            facts = _moved(base, of_beds.beds, of_alarms.facts)
-            both = _Try(dose, facts, of_alarms.hidden, beds=of_beds.beds)
-            found = _judged(first.lever, both, base, condition)
+            facts = partial(_both, place, of_beds, of_alarms)
+            both = Candidate(dose, facts, of_alarms.hidden, beds=of_beds.beds)
+            found = _judged(first.lever, both, trials, condition, place)
             if found.verdict == "prevented":
                 yield found
                 return
 
 
-def _judged(lever: Lever, tried: _Try, base: History, condition: Condition) -> Counterfactual:
-    actionable = {one.alarm_id for one in base.alarms.records if one.class_ == "actionable"}
-    hidden = len(actionable.intersection(tried.hidden))
+def _both(place: Place, of_beds: Candidate, of_alarms: Candidate) -> Facts:
+    return place.moved(of_beds.beds, of_alarms.facts())
+
+
+def _judged(
+    lever: Lever, tried: Candidate, trials: _Trials, condition: Condition, place: Place
+) -> Counterfactual:
+    hidden = len(trials.actionable.intersection(tried.hidden))
 
     def told(verdict: Verdict, detail: str) -> Counterfactual:
         return Counterfactual(lever, tried.dose, condition.told(), verdict, hidden, detail)
 
     if tried.refused:
         return told("refused", tried.refused)
-    important = {
-        one.alarm_id
-        for one in base.alarms.records
-        if one.priority == "high" and one.class_ == "actionable"
-    }
-    if lost := len(important.intersection(tried.hidden)):
+    if lost := len(trials.important.intersection(tried.hidden)):
         return told(
-            "refused", f"it would have hidden {lost} alarms of high priority that needed somebody"
+            "refused", f"it would have hidden {_alarms(lost)} of high priority that needed somebody"
         )
-    engine = tried.facts.engine(base.policy, base.question.begin - RUN_IN)
-    engine.advance(base.question.at)
-    changes = [one.change for one in engine.emit_changes() if not one.retracted]
-    states = _states(changes, base)
-    begin = max(condition.at, base.question.begin)
+    states = trials.after(tried, place)
     entered = min(
         (at for at, state in states.get(condition.clinician, ()) if state >= condition.state),
         default=None,
     )
-    if entered is not None and entered <= begin:
+    if entered is not None and entered <= place.moment:
         return told("unchanged", "the same state at the same time, or earlier")
-    others = _newly_strained(_states(base.changes, base), states, condition)
+    others = _newly_strained(trials.before, states, condition)
     if others:
         who = "another clinician" if others[0] is not None else "the unit"
         return told("moved", f"{who} would have been above the limits instead")
     if entered is not None:
-        late = (entered - begin) / MINUTE
+        late = (entered - place.moment) / MINUTE
         return told("delayed", f"the same state {late:.0f} min later")
     return told("prevented", _prevented(tried))
 
 
-def _prevented(tried: _Try) -> str:
+def _prevented(tried: Candidate) -> str:
     if not tried.hidden:
         return "the state would not have been entered"
-    return f"the state would not have been entered; {len(tried.hidden)} alarms fewer"
+    return f"the state would not have been entered; {_alarms(len(tried.hidden))} fewer"
 
 
-def _newly_strained(
-    before: Mapping[str | None, list[tuple[int, int]]],
-    after: Mapping[str | None, list[tuple[int, int]]],
-    condition: Condition,
-) -> list[str | None]:
+def _alarms(count: int) -> str:
+    return "1 alarm" if count == 1 else f"{count} alarms"
+
+
+def _newly_strained(before: _States, after: _States, condition: Condition) -> list[str | None]:
     """Who is in the condition's state, or a worse one, only with the change."""
 
-    def strained(states: Mapping[str | None, list[tuple[int, int]]]) -> set[str | None]:
+    def strained(states: _States) -> set[str | None]:
         return {
             who
             for who, entered in states.items()
@@ -251,168 +263,5 @@ def _escalation(base: History, condition: Condition, known: Completeness) -> Cou
         condition.told(),
         "unchanged",
         0,
-        f"{waiting} alarms would have been offered to a second person; the load stays the same",
+        f"{_alarms(waiting)} would have been offered to a second person; the load stays the same",
     )
-
-
-# --- what is tried, the smallest dose first
-
-
-def _types(base: History) -> Iterator[tuple[Any, list[EpisodeRecord]]]:
-    """The most frequent types of the window and the hour before, with their alarms in all facts."""
-    question = base.question
-    begin = question.begin - HOUR
-    for wanted in levers.most(base.alarms, type_of, begin, question.at, _TYPES):
-        yield wanted, levers.of_type(base.alarms, wanted, 0, question.at)
-
-
-def _delays(base: History) -> Iterator[_Try]:
-    chosen = list(_types(base))
-    for delay in levers.DELAYS:
-        for wanted, alarms in chosen:
-            facts, hidden = levers.delayed(base.facts, alarms, delay)
-            yield _Try({"type": "/".join(wanted), "seconds": delay // SECOND}, facts, tuple(hidden))
-
-
-def _limits(base: History) -> Iterator[_Try]:
-    for wanted, alarms in _types(base):
-        clinical = [one for one in alarms if one.kind != "technical"]
-        for limit in levers.limits_to_try(clinical):
-            hidden = levers.beyond(clinical, limit)
-            dose = {"type": "/".join(wanted), "limit": limit}
-            if hidden is None:
-                yield _Try(dose, base.facts, (), "more sensitive than a limit that was in force")
-            else:
-                yield _Try(dose, levers.without(base.facts, hidden), tuple(hidden))
-
-
-def _hold_offs(base: History) -> Iterator[_Try]:
-    for wanted, alarms in _types(base):
-        for hold_off in levers.HOLD_OFFS:
-            hidden = levers.held_off(alarms, hold_off)
-            if hidden:
-                dose = {"type": "/".join(wanted), "seconds": hold_off // SECOND}
-                yield _Try(dose, levers.without(base.facts, hidden), tuple(hidden))
-
-
-def _priorities(base: History) -> Iterator[_Try]:
-    """Alarms of low priority of a type sound at the bed only."""
-    for wanted, alarms in _types(base):
-        hidden = [one.alarm_id for one in alarms if one.priority == "low"]
-        if hidden:
-            dose = {"type": "/".join(wanted), "priority": "info"}
-            yield _Try(dose, levers.without(base.facts, hidden), tuple(hidden))
-
-
-def _devices(base: History) -> Iterator[_Try]:
-    """One device without its technical alarms."""
-    question = base.question
-
-    def technical(one: EpisodeRecord) -> str | None:
-        return one.device_id if one.kind == "technical" and one.device_id else None
-
-    begin = question.begin - HOUR
-    for device in levers.most(base.alarms, technical, begin, question.at, _DEVICES):
-        hidden = [one.alarm_id for one in base.alarms.records if technical(one) == device]
-        yield _Try({"device_id": device}, levers.without(base.facts, hidden), tuple(hidden))
-
-
-def _beds(base: History, clinician: str) -> Iterator[_Try]:
-    """One bed of the clinician belongs to a colleague who is on duty with them."""
-    question = base.question
-    on_duty = clinicians_on_duty(base.facts, question.unit, question.begin)
-    own = on_duty.get(clinician, [])
-    if len(own) < 2:
-        return
-    colleagues = sorted(
-        (name for name in on_duty if name != clinician),
-        key=lambda name: (_alarms_of(base.alarms, name, base), len(on_duty[name]), name),
-    )
-    busiest = sorted(own, key=lambda bed: (-_alarms_at(base.alarms, bed, base), bed))
-    for taker in colleagues[:3]:
-        for bed in busiest[:3]:
-            moves = {bed: taker}
-            dose = {"bed": bed, "from": clinician, "to": taker}
-            yield _Try(dose, _moved(base, moves), beds=moves)
-
-
-def _staff(base: History) -> Iterator[_Try]:
-    """One or two more clinicians take beds from those who have most alarms."""
-    question = base.question
-    on_duty = clinicians_on_duty(base.facts, question.unit, question.begin)
-    for count in (1, 2):
-        beds = _shared_out(base, on_duty, count)
-        if beds:
-            dose = {"clinicians": count, "beds": sorted(beds)}
-            yield _Try(dose, _moved(base, beds), beds=beds)
-
-
-def _moved(base: History, beds: Mapping[str, str], facts: Facts | None = None) -> Facts:
-    question = base.question
-    since = question.begin - AHEAD
-    facts = base.facts if facts is None else facts
-    return levers.moved(facts, question.unit, beds, since, question.begin)
-
-
-def _shared_out(base: History, on_duty: Mapping[str, list[str]], count: int) -> dict[str, str]:
-    """The beds that `count` more clinicians take, so that nobody has more than the average."""
-    total = sum(map(len, on_duty.values()))
-    share = max(1, total // (len(on_duty) + count))
-    free = [
-        bed
-        for name in sorted(on_duty, key=lambda one: (-_alarms_of(base.alarms, one, base), one))
-        for bed in sorted(
-            on_duty[name], key=lambda bed: (-_alarms_at(base.alarms, bed, base), bed)
-        )[: max(0, len(on_duty[name]) - share)]
-    ][: share * count]
-    return {bed: _added(number // share) for number, bed in enumerate(free)}
-
-
-def _added(number: int) -> str:
-    return levers.ADDED if not number else f"{levers.ADDED} ({number + 1})"
-
-
-def _ratio(base: History) -> Iterator[_Try]:
-    """Nobody has more beds than the policy's limit; those above it go to whoever has fewest."""
-    question = base.question
-    level = base.policy.overload.levels(question.facility, question.unit)["beds"].elevated
-    on_duty = clinicians_on_duty(base.facts, question.unit, question.begin)
-    if level is None or all(len(beds) <= level.enter for beds in on_duty.values()):
-        return
-    most = int(level.enter)
-    counts = {name: min(len(beds), most) for name, beds in on_duty.items()}
-    spare = [bed for name in sorted(on_duty) for bed in on_duty[name][most:]]
-    moves: dict[str, str] = {}
-    added = 0
-    for bed in spare:
-        taker = min(counts, key=lambda one: (counts[one], one))
-        if counts[taker] >= most:
-            taker = _added(added)
-            added += 1
-            counts[taker] = 0
-        counts[taker] += 1
-        moves[bed] = taker
-    dose = {"beds_per_clinician": most, "clinicians_added": added}
-    yield _Try(dose, _moved(base, moves), beds=moves)
-
-
-def _alarms_of(alarms: Alarms, clinician: str, base: History) -> int:
-    question = base.question
-    return sum(clinician in one.clinicians for one in alarms.between(question.begin, question.at))
-
-
-def _alarms_at(alarms: Alarms, bed: str, base: History) -> int:
-    question = base.question
-    return sum(one.bed == bed for one in alarms.between(question.begin, question.at))
-
-
-_TRIES: dict[Lever, Callable[[History], Iterator[_Try]]] = {
-    "mend_device": _devices,
-    "delay": _delays,
-    "limit": _limits,
-    "hold_off": _hold_offs,
-    "priority": _priorities,
-    "ratio": _ratio,
-    "add_clinician": _staff,
-}
-_LEVERS: tuple[Lever, ...] = (*_TRIES, "move_bed")

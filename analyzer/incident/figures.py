@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.engine import Engine
 from analyzer.incident.alarms import Alarms
-from analyzer.incident.conditions import clinicians_on_duty
+from analyzer.incident.conditions import last_assignments
 from analyzer.incident.facts import Facts
 from analyzer.incident.question import Question
 from analyzer.model.overload import NORMAL, STATES, Change
@@ -33,6 +33,8 @@ class History:
     engine: Engine
     alarms: Alarms
     changes: tuple[Change, ...]
+    _posts: tuple[tuple[int, int | None, str], ...]
+    """Start, end and clinician of the unit's assignments."""
     _loads: dict[tuple[int, int], UnitLoads | None] = field(default_factory=dict)
 
     @classmethod
@@ -49,6 +51,7 @@ class History:
             engine,
             Alarms.of(engine, question.facility, question.unit),
             tuple(sorted(changes, key=lambda one: (one.at, one.clinician or "", one.unit))),
+            tuple(one[:3] for one in last_assignments(facts, question.unit, question.at)),
         )
 
     def loads(self, begin: int, end: int) -> UnitLoads | None:
@@ -58,11 +61,14 @@ class History:
         return self._loads[begin, end]
 
     def staff(self, begin: int, end: int) -> list[str]:
-        """The clinicians on duty in the unit at some whole minute of (begin, end]."""
-        found: set[str] = set()
-        for moment in range((begin // MINUTE + 1) * MINUTE, end + 1, 5 * MINUTE):
-            found.update(clinicians_on_duty(self.facts, self.question.unit, moment))
-        return sorted(found)
+        """The clinicians on duty in the unit at some time in (begin, end]."""
+        return sorted(
+            {
+                clinician
+                for start, stop, clinician in self._posts
+                if start <= end and (stop is None or stop > begin)
+            }
+        )
 
 
 def peak(loads: UnitLoads | None, people: Sequence[str], measure: str) -> float | None:

@@ -31,11 +31,8 @@ def without(facts: Facts, hidden: Collection[str]) -> Facts:
     return facts.where("alarms", lambda row: alarms["alarm_id"][row] not in gone)
 
 
-def delayed(facts: Facts, alarms: Sequence[EpisodeRecord], delay: int) -> tuple[Facts, list[str]]:
-    """`alarms` sound `delay` (ms) late, and those that last no longer do not sound.
-
-    Returns the facts, and the ids of the alarms that do not sound.
-    """
+def delayed(facts: Facts, alarms: Sequence[EpisodeRecord], delay: int) -> Facts:
+    """`alarms` sound `delay` (ms) late, and those that last no longer do not sound."""
     hidden = [one.alarm_id for one in alarms if one.end - one.start <= delay]
     late = {one.alarm_id: one.start + delay for one in alarms} if delay else {}
     found = without(facts, hidden)
@@ -44,7 +41,7 @@ def delayed(facts: Facts, alarms: Sequence[EpisodeRecord], delay: int) -> tuple[
         max(moment, late.get(alarm, moment))
         for moment, alarm in zip(table["at"], table["alarm_id"], strict=True)
     ]
-    return found.with_table("alarms", {**table, "at": at}), hidden
+    return found.with_table("alarms", {**table, "at": at})
 
 
 def beyond(alarms: Sequence[EpisodeRecord], limit: float) -> list[str] | None:

@@ -16,9 +16,11 @@ AHEAD = 90 * MINUTE
 
 
 def changed(
-    facts: Sequence[Fact], lever: str, dose: Mapping[str, Any], begin: int, at: int, policy: Policy
+    facts: Sequence[Fact], lever: str, dose: Mapping[str, Any], moment: int, at: int, policy: Policy
 ) -> tuple[list[Fact], set[str]]:
-    """The facts with one change, and the ids of the alarms that it hides."""
+    """The facts with one change, and the ids of the alarms that it hides. Beds change hands for a
+    condition at `moment`.
+    """
     alarms = [one for one in episodes(facts, at, policy).values() if one.is_alarm]
     of_type = [one for one in alarms if dose.get("type") == _type(one)]
     hidden: set[str] = set()
@@ -56,10 +58,10 @@ def changed(
             if one.device_id == dose["device_id"] and one.kind == "technical"
         }
     elif lever == "move_bed":
-        return _given(facts, {dose["bed"]: dose["to"]}, begin), set()
+        return _given(facts, {dose["bed"]: dose["to"]}, moment), set()
     elif lever == "add_clinician":
         assert dose["clinicians"] == 1
-        return _given(facts, dict.fromkeys(dose["beds"], "one more clinician"), begin), set()
+        return _given(facts, dict.fromkeys(dose["beds"], "one more clinician"), moment), set()
     found: list[Fact] = []
     for fact in facts:
         if isinstance(fact, AlarmEvent):
@@ -76,14 +78,14 @@ def _type(one: Episode) -> str:
 
 
 def _given(facts: Sequence[Fact], takers: Mapping[str, str], begin: int) -> list[Fact]:
-    """Each bed belongs to its taker from 90 min before the window on, until the shift ends."""
+    """Each bed belongs to its taker from 90 min before the condition on, until the shift ends."""
     found: list[Fact] = []
     for fact in facts:
         if not isinstance(fact, Assignment) or takers.get(fact.bed) in (None, fact.clinician):
             found.append(fact)
             continue
         if fact.start > begin or (fact.end is not None and fact.end <= begin):
-            found.append(fact)  # not in force when the window begins
+            found.append(fact)  # not in force when the condition began
         elif fact.start >= begin - AHEAD:
             found.append(replace(fact, clinician=takers[fact.bed]))
         else:
@@ -115,7 +117,8 @@ def verdict(
     with another change, to which it comes.
     """
     changed_first = facts if already is None else already
-    other, hidden = changed(changed_first, lever, dose, begin, at, policy)
+    was = max(condition["at"], begin)
+    other, hidden = changed(changed_first, lever, dose, was, at, policy)
     for one in episodes(facts, at, policy).values():
         if one.alarm_id in hidden and one.priority == "high" and one.klass == "actionable":
             return "refused"
@@ -123,7 +126,6 @@ def verdict(
     before = _worst(facts, begin, at, policy)
     after = _worst(other, begin, at, policy)
     then = [moment for moment, reached in after.get(who, []) if reached >= state]
-    was = max(condition["at"], begin)
     if then and min(then) <= was:
         return "unchanged"
     strained_before = {name for name, some in before.items() if _reaches(some, state)}
