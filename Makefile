@@ -16,7 +16,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 EXTRAS := report xlsx
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom clean
+.PHONY: help demo test test-fast coverage chart chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -37,6 +37,9 @@ coverage: $(READY_DEV)  ## run the unit tests and show which lines of analyzer/ 
 
 check-rules: $(READY_DEV)  ## test alert rules, routes, templates and runbooks in under 50 s; needs Prometheus and Alertmanager
 	@ALARM_FATIGUE_TESTS_REQUIRE_ALL=1 $(BIN)/python -m pytest -q tests/deploy/test_rules.py tests/deploy/test_routes.py tests/deploy/test_templates.py tests/deploy/test_alertmanager.py
+
+chart: $(READY_DEV)  ## render the Helm chart and compare it with tests/data/chart; needs Helm 3 (CHART_ARGS="--write")
+	@$(BIN)/python -m tests.chart $(CHART_ARGS)
 
 chaos: $(READY_DEV)  ## kill, stop and suspend workers and a real Kafka for half an hour and compare every number; needs Java 17 and Maven
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)

@@ -6,11 +6,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reference import alerts, incident, interface, library, metrics, pictures, settings, topics
+from reference import (
+    alertmanager,
+    alerts,
+    incident,
+    interface,
+    library,
+    metrics,
+    pictures,
+    settings,
+    topics,
+)
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "reference"
 PICTURES = PAGES.parent / "pictures"
+CHART = ROOT / "deploy" / "helm" / "alarm-fatigue" / "files" / "alertmanager.yaml"
 OPENAPI = ROOT / "streams" / "http" / "site" / "openapi.json"
 
 
@@ -44,6 +55,7 @@ def main() -> None:
     for name, text in drawn().items():
         (PICTURES / name).write_text(text)
     OPENAPI.write_text(interface.text())
+    CHART.write_text(alertmanager.text())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from reference.settings import settings
 from reference.site import OUTSIDE, rewritten
 from streams.cli.main import app
 from streams.metrics.definitions import DEFINITIONS
+from tests.harness.charts import CHART, FOLDER, read
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -187,6 +188,8 @@ def test_commands_targets_settings_and_metrics_that_a_page_names_exist(page: Pat
     }
     assert [words for words in called if words not in COMMANDS and words[:1] not in LEAVES] == []
     known = {one.name for one in settings()} | GROUPS
+    if page.parent == FOLDER:
+        known |= {f"web.{name}" for name in read(CHART / "values.yaml")["web"]}
     named = re.findall(
         r"(?<![\w./-])((?:web|metrics|policy)\.[a-z_0-9.]*[a-z_0-9])(?![\w(/])", text
     )
