@@ -137,7 +137,7 @@ def _take_lines(kept: Kept, some: Numbered, report: Report) -> None:
     begin = 0
     for place, control in controls:
         kept.take(decode_slice(kept.topic, values[begin:place]).columns)
-        kept.control(control.control, control.facility, control.at)
+        kept.control(control.control, control.facility, control.at, control.clinician)
         begin = place + 1
     rest = decode_slice(kept.topic, values[begin:]) if controls else decoded
     kept.take(rest.columns)

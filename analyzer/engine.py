@@ -30,6 +30,7 @@ from analyzer.pipeline.derive import derive, reclassify
 from analyzer.pipeline.finalising import finalise, finished
 from analyzer.pipeline.finished import Finished
 from analyzer.pipeline.fold import FOLDS
+from analyzer.pipeline.holdings import Holdings, holdings
 from analyzer.pipeline.pending import Batch, Columns
 from analyzer.pipeline.recent import Recent
 from analyzer.pipeline.retention import evict
@@ -199,9 +200,16 @@ class Engine:
             state.head_changed = True
         state.rewound.clear()
 
-    def control(self, topic: Topic, command: Command, facility: str, at: int) -> None:
+    def control(
+        self,
+        topic: Topic,
+        command: Command,
+        facility: str,
+        at: int,
+        clinician: str | None = None,
+    ) -> None:
         """Apply a control record at its position among the facts: see `pipeline.control`."""
-        if control(self._state, topic, command, facility, at):
+        if control(self._state, topic, command, facility, at, clinician):
             self.recent.drop(facility)
         self.controls[command] = self.controls.get(command, 0) + 1
         self.version += 1
@@ -234,6 +242,10 @@ class Engine:
         number = state.facilities.get(facility, -1)
         rows = state.table.alarms()
         return finished(state, rows[state.table.facility[rows] == number])
+
+    def holdings(self, facility: str, clinician: str | None = None) -> Holdings:
+        """How much is held of a facility, or of one clinician there."""
+        return holdings(self._state, facility, clinician)
 
     def emit_again(self, rows: Numbers) -> None:
         """Have `advance` return the records of these rows again when they are final, even if they

@@ -24,6 +24,7 @@ from analyzer.overload.status import NO_ALARMS, TREND_HOURS, TREND_MINUTES, Stan
 from analyzer.pipeline.classes import CLASSES, SCOPES, Scope, nonactionable_ratios
 from analyzer.pipeline.control import COMMANDS, Command
 from analyzer.pipeline.finished import NOTHING_FINISHED, Finished
+from analyzer.pipeline.holdings import Holdings
 from analyzer.pipeline.pending import Columns
 from analyzer.pipeline.recent import ClockOffset
 from analyzer.pipeline.response_times import RESPONSE_BUCKETS
@@ -74,6 +75,7 @@ __all__ = [
     "Finding",
     "FindingsPolicy",
     "Finished",
+    "Holdings",
     "Label",
     "Outcome",
     "Pattern",

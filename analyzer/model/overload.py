@@ -70,6 +70,10 @@ class Change:
     relief: Relief | None
     """None if the state falls, or if no move may be advised."""
 
+    def advises(self, clinician: str) -> bool:
+        """Whether it suggests that the clinician hands over or takes a bed."""
+        return self.relief is not None and clinician in (self.relief.giver, self.relief.taker)
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:

@@ -1,4 +1,5 @@
-"""Control: forgets the facts of a facility and topic, all of them or those after a given time.
+"""Control: forgets the facts of a facility and topic, all of them, those after a given time, or
+what they say of one clinician.
 
 A clock that runs ahead advances the watermark of its topic, and correct facts are then refused as
 late. A control record, written into the topic itself, undoes that. It applies to the facts of its
@@ -24,26 +25,40 @@ from analyzer.pipeline.alarm_responses import join, responses_from, set_verdict
 from analyzer.pipeline.contributions import remove_contribution
 from analyzer.pipeline.departed import drop_if_empty
 from analyzer.pipeline.derive import derive, reclassify
+from analyzer.pipeline.erasure import erase
 from analyzer.pipeline.state import State
 from analyzer.pipeline.table import Table
 from analyzer.times import NEVER, OPEN
 
-Command = Literal["reset", "forget"]
-COMMANDS: tuple[Command, ...] = ("reset", "forget")
+Command = Literal["reset", "forget", "forget_clinician"]
+COMMANDS: tuple[Command, ...] = ("reset", "forget", "forget_clinician")
 
 _EVERYTHING = -(1 << 60)
 """Earlier than every fact, but later than the watermark before the first fact."""
 
 
-def control(state: State, topic: Topic, command: Command, facility: str, at: int) -> bool:
+def control(
+    state: State,
+    topic: Topic,
+    command: Command,
+    facility: str,
+    at: int,
+    clinician: str | None = None,
+) -> bool:
     """Apply a control record. Returns whether the facility was dropped, as nothing is left of it.
 
-    `reset` forgets the facts after `at` (ms); `forget` forgets all of them and ignores `at`.
+    `reset` forgets the facts after `at` (ms); `forget` forgets all of them and ignores `at`;
+    `forget_clinician` forgets who `clinician` is (see `analyzer.pipeline.erasure`), and ignores
+    `at`.
     """
     number = state.facilities.get(facility)
     if number is None:
         return False
     state.grow()
+    if command == "forget_clinician":
+        if clinician is not None:
+            erase(state, topic, number, clinician)
+        return False
     moment = at if command == "reset" else _EVERYTHING
     if state.admission[topic].forget_after(number, moment):
         _FORGET[topic](state, number, moment)

@@ -13,7 +13,7 @@ correction: somebody may have read the state as it was before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -183,6 +183,32 @@ class OverloadLog(Growing):
         self._may_be_pending.discard(facility)
         self.first_alarm[facility], self.evaluated_to[facility] = AFTER_ALL, BEFORE_ALL
         self.dirty_from[facility], self.shown_to[facility] = AFTER_ALL, BEFORE_ALL
+
+    def erase(self, facility: int, number: int | None, clinician: str) -> None:
+        """Forget the transitions of a clinician, given by number and id, without retractions, and
+        take the clinician out of those of others, which are to be emitted again.
+
+        The clinician's states are evaluated again from the first of them on: they stay away unless
+        facts are left.
+        """
+        of_facility = self.transitions.get(facility, {})
+        own = [] if number is None else of_facility.get((False, number), [])
+        if number is not None and own:
+            self.dirty_from[facility] = min(int(self.dirty_from[facility]), own[0].tick)
+            self._put(facility, (False, number), [])
+        for known in of_facility.values():
+            for one in known:
+                if one.change.advises(clinician):
+                    one.change, one.emitted = replace(one.change, relief=None), False
+                    self._may_be_pending.add(facility)
+                    self.dirty.add(facility)
+        self._retracted = [
+            replace(one, change=replace(one.change, relief=None))
+            if one.change.advises(clinician)
+            else one
+            for one in self._retracted
+            if one.change.clinician != clinician
+        ]
 
     def evict(self, horizon: Numbers) -> None:
         """Drop emitted transitions before the horizon (ms, by facility), except those that explain

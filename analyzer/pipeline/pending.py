@@ -121,6 +121,23 @@ class PendingFacts:
         """Remove the facts of a facility after `moment` (ms)."""
         self._keep(topic, lambda batch: ~((batch.facilities == facility) & (batch.at > moment)))
 
+    def facts(self, topic: Topic, facility: int) -> Iterator[tuple[Any, ...]]:
+        """The fields of each fact of a facility."""
+        for batch in self._batches.get(topic, ()):
+            own = np.flatnonzero(batch.facilities == facility).tolist()
+            yield from zip(*(map(column.__getitem__, own) for column in batch.columns), strict=True)
+
+    def replace(
+        self, topic: Topic, facility: int, field: int, change: Callable[[Any], Any]
+    ) -> None:
+        """Apply `change` to a field (by index) of a facility's facts."""
+        for batch in self._batches.get(topic, ()):
+            column = list(batch.columns[field])
+            for index in np.flatnonzero(batch.facilities == facility).tolist():
+                column[index] = change(column[index])
+            batch.columns = (*batch.columns[:field], column, *batch.columns[field + 1 :])
+        self.changed = True
+
     def _keep(self, topic: Topic, stays: Callable[[Batch], Any]) -> None:
         batches = [batch.chosen(stays(batch)) for batch in self._batches.pop(topic, [])]
         if batches := [batch for batch in batches if len(batch)]:

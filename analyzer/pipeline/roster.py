@@ -277,6 +277,10 @@ class Roster(Growing):
             if of == facility and held.assignment.at > moment
         }
 
+    def of(self, facility: int) -> Iterator[Assignment]:
+        """The latest record of each assignment of a facility, void ones included."""
+        return (held.assignment for (of, _), held in self._held.items() if of == facility)
+
     def remove(self, facility: int, ids: Iterable[str]) -> list[tuple[int, Assignment]]:
         """Forget assignments of a facility; returns the (bed, record)s of those that were held."""
         removed = []

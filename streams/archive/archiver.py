@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from streams.archive.dataset import Archive
 from streams.archive.frames import Rows, fact_rows, record_rows
 from streams.archive.names import renamed
 from streams.archive.tables import TABLE_NAMES, TableName
-from streams.formats.archive_names import names_of
+from streams.formats.archive_names import names_of, names_of_one
 from streams.formats.codec import decode_slice
 from streams.formats.control import controls_among
 from streams.kafka.failures import explained
@@ -89,6 +90,8 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka giv
         self._watcher = watcher
         self._names = Naming.of(settings.kafka)
         self._held: dict[Any, _Held] = {}
+        self._to_erase: set[tuple[str, str]] = set()
+        """Facility and clinician of commands among the records being written."""
         self._writing = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._consumer: Any = None
@@ -183,6 +186,10 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka giv
             for place, one in held.items():
                 if self._names.known(place.topic) == name and one.records:
                     self._write_some(name, one.records)
+        for facility, clinician in sorted(self._to_erase):
+            names = partial(names_of_one, self._pseudonym, self._archive.period, clinician)
+            self._archive.erase_clinician(names, facility)
+        self._to_erase.clear()
 
     def _write_some(self, name: TableName, records: Sequence[Any]) -> None:
         if name in _FACTS:
@@ -206,6 +213,8 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka giv
         for _, one in commands:
             if one.control == "forget":
                 self._archive.forget(one.facility, one.at)
+            if one.clinician is not None:  # once the facts before the command are written
+                self._to_erase.add((one.facility, one.clinician))
         rows = fact_rows(name, decoded.columns, self._pseudonym)
         good = [records[place] for place in decoded.places]
         keys = [(one.key or b"").decode(errors="replace") for one in good]

@@ -215,8 +215,11 @@ class Archive:
             return {}
         return found
 
-    def erase_clinician(self, names: Callable[[int], Iterable[str]]) -> dict[TableName, int]:
-        """Remove a clinician from all rows. Returns the numbers of rows changed, by table.
+    def erase_clinician(
+        self, names: Callable[[int], Iterable[str]], only: str | None = None
+    ) -> dict[TableName, int]:
+        """Remove a clinician from all rows, or those of the facility `only`. Returns the numbers of
+        rows changed, by table.
 
         `names` gives the names that the clinician has in the rows of a day, from the time at which
         it begins (ms since 1970). Overload changes of the clinician are deleted; other rows stay,
@@ -224,6 +227,8 @@ class Archive:
         """
         changed = dict.fromkeys(TABLE_NAMES, 0)
         for table, facility, day in self._files():
+            if only not in (None, facility):
+                continue
             with self._locked(table, facility):
                 path = self._path(table, facility, day)
                 if not path.exists():

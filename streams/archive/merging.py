@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import polars as pl
 
 from streams.archive.frames import EDITION, GONE, OFFSET
 from streams.archive.tables import Table
 
-_ARRIVAL, _RUN = "_arrival", "_run"
+_ARRIVAL, _RUN, _ERASED = "_arrival", "_run", "_erased"
+ERASED = "erased:"
+"""What the key of a retraction has in the place of an erased clinician, before a digest of the
+name: enough to recognise the record if it arrives again, and no name.
+"""
 
 
 def latest(table: Table, rows: pl.DataFrame, file: str, horizon: int) -> pl.DataFrame:
@@ -23,6 +29,8 @@ def latest(table: Table, rows: pl.DataFrame, file: str, horizon: int) -> pl.Data
     if table.name == "episodes":
         rows = _numbered_runs(table, rows, horizon)
         key = (_RUN,)
+    if table.name == "overload":
+        rows = _without_erased(table, rows)
     order: list[str] = {"assignments": ["at", "event_id"], "responses": []}.get(
         table.name, [EDITION, OFFSET]
     )
@@ -43,6 +51,25 @@ def _numbered_runs(table: Table, rows: pl.DataFrame, horizon: int) -> pl.DataFra
     return rows.with_columns(begins.fill_null(True).cum_sum().alias(_RUN))
 
 
+def _without_erased(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows without those that an erased change, among them too, was deleted by."""
+    name = pl.col("clinician")
+    gone = rows.filter(name.str.starts_with(ERASED))
+    if gone.is_empty():
+        return rows
+    digests = {one: _digest(one) for one in rows["clinician"].unique().drop_nulls()}
+    others = [one for one in table.key if one != "clinician"]
+    return (
+        rows.with_columns(name.replace_strict(digests, default=None).alias(_ERASED))
+        .join(gone, left_on=[*others, _ERASED], right_on=[*others, "clinician"], how="anti")
+        .drop(_ERASED)
+    )
+
+
+def _digest(name: str) -> str:
+    return ERASED + blake2b(name.encode(), digest_size=16).hexdigest()
+
+
 def without_clinician(table: Table, rows: pl.DataFrame, pseudonym: str) -> tuple[pl.DataFrame, int]:
     """The rows without a clinician, and how many of them had the clinician."""
     if table.name == "episodes":
@@ -59,9 +86,10 @@ def without_clinician(table: Table, rows: pl.DataFrame, pseudonym: str) -> tuple
         | relief.field("to").struct.field("clinician").eq_missing(pl.lit(pseudonym))
         | pl.col("relief_text").fill_null("").str.contains(pseudonym, literal=True)
     )
-    count = rows.filter((own & ~pl.col(GONE)) | named).height
+    count = rows.filter(own | named).height
     # A deleted change is kept as a retraction, so that its record cannot bring it back.
     return rows.with_columns(
         (own | pl.col(GONE)).alias(GONE),
+        pl.when(own).then(pl.lit(_digest(pseudonym))).otherwise("clinician").alias("clinician"),
         *(pl.when(~named).then(one).alias(one) for one in ("relief", "relief_text")),
     ), count

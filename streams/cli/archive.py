@@ -172,7 +172,7 @@ def erase(
         if clinician is None:
             gone, done = archive.erase(facility, day), "deleted"
         else:
-            names = _names(archive, clinician, settings)
+            names = names_in(archive, clinician, settings)
             gone, done = archive.erase_clinician(names), "changed"
     except ArchiveError as error:
         fail(error)
@@ -182,7 +182,7 @@ def erase(
         typer.echo(f"{name}: {rows} rows {done}")
 
 
-def _names(archive: Archive, asked: str, settings: Settings) -> Callable[[int], list[str]]:
+def names_in(archive: Archive, asked: str, settings: Settings) -> Callable[[int], list[str]]:
     """The names that a clinician has in the rows of a day, made with all keys that are there."""
     from streams.formats.archive_names import names_of_one
     from streams.formats.pseudonyms import Pseudonyms as Keyed

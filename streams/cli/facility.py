@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analyzer.model import TOPICS, Topic
 from streams.cli.audited import audited
 from streams.cli.console import WRONG, Broker, Config, fail, load_settings
+from streams.cli.forget import forget
 from streams.formats.texts import printable
 
 if TYPE_CHECKING:
-    from analyzer import Command
     from streams.formats.control import Control
     from streams.kafka.facilities import Reading, Tail
-    from streams.settings import Settings
 
 facility_app = typer.Typer(
     no_args_is_help=True,
-    help="Repair one facility after a wrong clock, or forget all its data.",
+    help="Repair one facility after a wrong clock, or forget it or one of its clinicians.",
 )
 
 _KINDS: dict[Topic, str] = {
@@ -36,12 +35,6 @@ Name = Annotated[
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be forgotten; send nothing.")
-]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Print one JSON object: what was read, what was sent, what is left."
-    ),
 ]
 Force = Annotated[
     bool,
@@ -70,37 +63,6 @@ def reset(
 
     Example: alarm-fatigue facility reset H01 --broker 127.0.0.1:9092 --dry-run
     """
-    _command("reset", name, config, broker, dry_run, force)
-
-
-@facility_app.command()
-def forget(
-    name: Name,
-    config: Config = None,
-    broker: Broker = None,
-    dry_run: DryRun = False,
-    force: Force = False,
-    json: Json = False,
-) -> None:
-    """Forget everything about a facility: alarms, rosters, responses, labels and metrics.
-
-    Later records are treated as those of a new facility. Old records stay in the input topics until
-    their retention ends, and finished episodes stay in the topic episodes. Needs Kafka.
-
-    Example: alarm-fatigue facility forget H01 --broker 127.0.0.1:9092 --dry-run
-    """
-    _command("forget", name, config, broker, dry_run, force, json)
-
-
-def _command(
-    command: Command,
-    name: str,
-    config: Config,
-    broker: Broker,
-    dry_run: bool,
-    force: bool,
-    as_json: bool = False,
-) -> None:
     import msgspec
 
     from streams.formats.control import Control
@@ -108,11 +70,11 @@ def _command(
 
     settings = load_settings(config, broker=broker)
     try:
-        control = Control.new(command, name)
+        control = Control.new("reset", name)
     except (msgspec.ValidationError, UnicodeEncodeError):
         fail("NAME: expected 1 to 128 characters", WRONG)
     try:
-        tail = read_tail(settings, control.at)
+        tail = read_tail(settings, control.at, "facility reset")
         if name not in tail.facilities and not force:
             there = ", ".join(sorted(tail.facilities)) or "none"
             reach = "" if tail.whole else f" among the last {TAIL_RECORDS} of each partition"
@@ -121,69 +83,20 @@ def _command(
                 "the command anyway)"
             )
         readings = tail.facilities.get(name, {})
-        if as_json:
-            if not dry_run:
-                audited(settings, "facility forget", name)
-            sent = [] if dry_run else write(settings, control, tail.partitions)
-            typer.echo(msgspec.json.encode(_proof(control, readings, tail, sent, settings)))
-            return
-        for line in _found(readings, control):
-            typer.echo(printable(line))
-        for line in _effect(readings, control, tail):
+        for line in (*_found(readings, control), *_effect(readings, control, tail)):
             typer.echo(printable(line))
         if dry_run:
             typer.echo(f"Nothing was sent: --dry-run. {_places(tail)}")
             return
-        audited(settings, f"facility {command}", name)
+        audited(settings, "facility reset", name)
         written = write(settings, control, tail.partitions)
     except FacilitiesError as error:
         fail(error)
     for topic, partition, offset in written:
-        typer.echo(f"sent: {command} {name} to {topic}, partition {partition}, offset {offset}")
+        typer.echo(f"sent: reset {name} to {topic}, partition {partition}, offset {offset}")
 
 
-def _proof(
-    control: Control,
-    readings: dict[Topic, Reading],
-    tail: Tail,
-    sent: list[tuple[Topic, int, int]],
-    settings: Settings,
-) -> dict[str, Any]:
-    """What was found, what was sent, and what only others or time will remove."""
-    from streams.kafka.topics import plans
-
-    kept = {one.name: one for one in plans(settings, 1)}
-    return {
-        "command": control.control,
-        "facility": control.facility,
-        "at": control.at,
-        "event_id": control.event_id,
-        "read": {
-            topic: {
-                "records": one.records,
-                "latest": one.latest,
-                "partitions": sorted(one.partitions),
-            }
-            for topic, one in readings.items()
-        },
-        "read_whole": tail.whole,
-        "sent": [
-            {"topic": kept[topic].called, "partition": number, "offset": offset}
-            for topic, number, offset in sent
-        ],
-        "state": "each worker forgets the facility when it reads these records, and its next "
-        "checkpoint deletes what was stored; Kafka removes that when it compacts the topic",
-        "left": [
-            {"topic": one.called, "kept_ms": one.retention, "removed_by": "retention"}
-            for one in kept.values()
-            if one.retention is not None
-        ]
-        + [
-            {"series": "label facility", "removed_by": "Prometheus' administrator"},
-            {"files": "archives", "removed_by": "archive erase --facility"},
-            {"files": "reports and exports", "removed_by": "whoever keeps them"},
-        ],
-    }
+facility_app.command()(forget)
 
 
 def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:
@@ -204,12 +117,6 @@ def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:
 
 def _effect(readings: dict[Topic, Reading], control: Control, tail: Tail) -> Iterator[str]:
     """What the command would forget, among the records that were read."""
-    if control.control == "forget":
-        yield (
-            f"This forgets all data of {control.facility} in the workers: alarms, assignments, "
-            "responses, labels, watermarks and metrics."
-        )
-        return
     yield f"This forgets everything dated after {_shown(control.at)}. Among the records read:"
     for topic, kind in _KINDS.items():
         one = readings.get(topic)

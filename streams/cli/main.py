@@ -99,7 +99,7 @@ COMMANDS = {
     ),
     "facility": Later(
         "streams.cli.facility:facility_app",
-        "Repair one facility after a wrong clock, or forget all its data.",
+        "Repair one facility after a wrong clock, or forget it or one of its clinicians.",
     ),
 }
 

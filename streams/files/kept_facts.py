@@ -28,6 +28,12 @@ FIELDS: dict[Topic, tuple[str, ...]] = {
 }
 _GROUPED: dict[Topic, str] = {"alarms": "alarm_id", "assignments": "assignment_id"}
 """Facts that a control record forgets together: see `analyzer.pipeline.control`."""
+_NAMES: dict[Topic, str] = {
+    "alarms": "recipients",
+    "responses": "clinician",
+    "labels": "reviewer",
+}
+"""Fields that a forgotten clinician is taken out of."""
 _EACH = frozenset({"event_id", "alarm_id", "assignment_id", "start", "end", "value", "limit"})
 """Fields that most facts have for themselves."""
 _FEW = 256
@@ -106,6 +112,12 @@ def _packed(name: str, column: Sequence[Any]) -> Any:
     return [values, bytes(map(place.__getitem__, column))]
 
 
+def _without(value: Any, clinician: str) -> Any:
+    if isinstance(value, tuple):
+        return tuple(one for one in value if one != clinician) or None
+    return None if value == clinician else value
+
+
 class Kept:
     """Takes the facts of one topic, in the order of their lines."""
 
@@ -136,10 +148,18 @@ class Kept:
         self._marks.append(marks)
         self._checks.append(checks)
 
-    def control(self, command: Command, facility: str, at: int) -> None:
-        """Forget the facts of a facility after `at` (ms), or with `forget` all of them."""
+    def control(
+        self, command: Command, facility: str, at: int, clinician: str | None = None
+    ) -> None:
+        """Forget the facts of a facility after `at` (ms), with `forget` all of them, or with
+        `forget_clinician` what they say of a clinician (see `analyzer.pipeline.erasure`).
+        """
         self._drop_repeated()
         number = self.facilities.get(facility, -1)
+        if command == "forget_clinician":
+            if clinician is not None:
+                self._erase(number, clinician)
+            return
         later = [
             (of == number) & ((chunk.at > at) | (command != "reset"))
             for chunk, of in zip(self._chunks, self._of, strict=True)
@@ -156,6 +176,36 @@ class Kept:
                     for chunk, of in zip(self._chunks, self._of, strict=True)
                 ]
         self._keep([~mask for mask in later])
+
+    def _erase(self, number: int, clinician: str) -> None:
+        if self.topic == "assignments":
+            self._erase_assignments(number, clinician)
+            return
+        field = FIELDS[self.topic].index(_NAMES[self.topic])
+        for place, (chunk, of) in enumerate(zip(self._chunks, self._of, strict=True)):
+            columns, own = list(chunk.columns()), (of == number).tolist()
+            columns[field] = [
+                _without(one, clinician) if mine else one
+                for one, mine in zip(columns[field], own, strict=True)
+            ]
+            self._chunks[place] = Chunk.of(self.topic, tuple(columns), chunk.at)
+
+    def _erase_assignments(self, number: int, clinician: str) -> None:
+        """Drop the clinician's records, and assignments whose latest record is one of them."""
+        latest: dict[str, tuple[int, str, str]] = {}
+        named = []
+        for chunk, of in zip(self._chunks, self._of, strict=True):
+            who = chunk.column("clinician")
+            named.append(np.array([one == clinician for one in who], np.bool_) & (of == number))
+            ids, events = chunk.column("assignment_id"), chunk.column("event_id")
+            for place in np.flatnonzero(of == number).tolist():
+                one = int(chunk.at[place]), events[place], who[place]
+                latest[ids[place]] = max(latest.get(ids[place], one), one)
+        whole = {id_ for id_, (*_, who) in latest.items() if who == clinician}
+        self._keep(
+            ~(mine | ((of == number) & [id_ in whole for id_ in chunk.column("assignment_id")]))
+            for chunk, of, mine in zip(list(self._chunks), list(self._of), named, strict=True)
+        )
 
     def by_time(self) -> Sorted:
         """All facts, in order of event time; those of one time in the order of their lines."""

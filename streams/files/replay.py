@@ -64,7 +64,7 @@ def _take(
     controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
     for index, control in controls:
         take(decode_slice(topic, values[begin:index], max_bytes).columns)
-        engine.control(topic, control.control, control.facility, control.at)
+        engine.control(topic, control.control, control.facility, control.at, control.clinician)
         begin = index + 1
     if controls:
         take(decode_slice(topic, values[begin:], max_bytes).columns)

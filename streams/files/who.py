@@ -102,6 +102,9 @@ class Directory:
         pseudonym = keyed(self._key)
         return Directory(self._key, self.names | {pseudonym(one): one for one in ids})
 
+    def without(self, id_: str) -> Directory:
+        return Directory(self._key, {name: of for name, of in self.names.items() if of != id_})
+
     def look_up(self, digits: str, others: Iterable[Callable[[str], str]] = ()) -> Answer:
         """`others` give pseudonyms of other keys and periods, which count as well."""
         found = {name: id_ for name, id_ in self.names.items() if name.startswith(digits)}

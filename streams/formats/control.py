@@ -5,6 +5,9 @@ So the state remains a function of the log.
 A control record is a JSON object whose key is its facility. It does not decode as a fact:
 
     {"control": "reset" | "forget", "facility": ID, "event_id": ID, "at": ms since 1970}
+    {"control": "forget_clinician", "clinician": ID, "facility": ID, ...}
+
+A program that does not know a command takes it for a malformed record, and does nothing.
 
 `analyzer.pipeline.control` describes its effect. Only malformed records are searched for commands,
 so facts cost nothing extra.
@@ -28,19 +31,26 @@ MOST_BYTES = 4096
 """Longer records are not commands, which have four fields of at most 128 characters."""
 
 
-class Control(msgspec.Struct, frozen=True, gc=False):
-    """A command about one facility. `reset` forgets facts later than `at` (ms since 1970)."""
+class Control(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A command about one facility, or about one clinician of it. `reset` forgets facts later than
+    `at` (ms since 1970).
+    """
 
     control: Command
     facility: _Id
     event_id: _Id
     at: Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]
+    clinician: _Id | None = None
+
+    def __post_init__(self) -> None:
+        if (self.control == "forget_clinician") != (self.clinician is not None):
+            raise ValueError("clinician: expected with forget_clinician alone")
 
     @classmethod
-    def new(cls, command: Command, facility: str) -> Control:
+    def new(cls, command: Command, facility: str, clinician: str | None = None) -> Control:
         """A command with the present time. Raises `msgspec.ValidationError`."""
-        control = cls(command, facility, f"control-{uuid.uuid4().hex}", int(time.time() * 1000))
-        return _decode(control.encode())
+        name, now = f"control-{uuid.uuid4().hex}", int(time.time() * 1000)
+        return _decode(cls(command, facility, name, now, clinician).encode())
 
     @property
     def key(self) -> bytes:

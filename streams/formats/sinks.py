@@ -129,6 +129,33 @@ def encode_change(one: ChangeRecord, pseudonym: Shown) -> bytes:
     return b'{"id":"%b",%b,%b,%b}' % (_id_of(body), body[1:-1], corrected[1:-1], origin)
 
 
+def without_clinician(topic: str, value: bytes, pseudonym: Shown, clinician: str) -> bytes | None:
+    """A record of `episodes` or `overload` without a clinician, who is given by id; None if it is a
+    change of that clinician's own state.
+    """
+    record = msgspec.json.decode(value)
+    episode = topic == "episodes"
+    shown = shown_at(pseudonym, record["start" if episode else "at"])(clinician)
+    if json_text(shown) not in value:
+        return value
+    if episode:
+        record["clinicians"] = [one for one in record["clinicians"] if one != shown]
+    elif record["clinician"] == shown:
+        return None
+    else:
+        record |= {"relief": None, "relief_text": None}
+    origin = {name: record.pop(name) for name in ("pseudonym_key", "pseudonym_period")}
+    corrected = {name: record.pop(name) for name in _corrected(None) if name in record}
+    del record["id"]
+    [named] = _with_ids([_encode(record)])
+    return named[:-1] + b"," + _encode(corrected | origin)[1:]
+
+
+def json_text(text: str) -> bytes:
+    """A text as it stands in a record."""
+    return _encode(text)
+
+
 def _corrected(correction: Correction | None) -> dict[str, Any]:
     """The fields that say whether a change was found, or retracted, later than its time."""
     if correction is None:

@@ -73,12 +73,12 @@ class Tail:
     """Whether all records were read."""
 
 
-def read_tail(settings: Settings, moment: int) -> Tail:
-    """Read the ends of the inputs, and count the records after `moment` (ms).
+def read_tail(settings: Settings, moment: int, command: Command) -> Tail:
+    """Read the ends of the inputs for `command`, and count the records after `moment` (ms).
 
     Raises `FacilitiesError`.
     """
-    tail = Tail(_partitions(settings))
+    tail = Tail(partitions_for(settings, command))
     asyncio.run(_read(settings, tail, moment))
     return tail
 
@@ -91,7 +91,7 @@ async def _read(settings: Settings, tail: Tail, moment: int) -> None:
         for topic, count in counts
         for number in range(count)
     ]
-    async with _consumer(settings) as consumer:
+    async with consuming(settings) as consumer:
         ends = await consumer.end_offsets(places)
         begins = await consumer.beginning_offsets(places)
         tail.whole = all(ends[one] - begins[one] <= TAIL_RECORDS for one in places)
@@ -108,15 +108,23 @@ async def _read(settings: Settings, tail: Tail, moment: int) -> None:
         tail.whole &= not waiting
 
 
-def _partitions(
-    settings: Settings, command: Command = "facility", topics: Sequence[Topic] = TOPICS
-) -> dict[Topic, int]:
+def existing_topics(settings: Settings, command: Command) -> dict[str, int]:
+    """The number of partitions of each topic that `command` uses, by the service's names. Raises
+    `FacilitiesError`, also where `command` lacks a permission.
+    """
     try:
         with Topics(settings, command) as known:
             known.check_permissions()
-            existing = known.partitions()
+            return known.partitions()
     except TopicsError as error:
         raise FacilitiesError(str(error)) from None
+
+
+def partitions_for(
+    settings: Settings, command: Command, topics: Sequence[Topic] = TOPICS
+) -> dict[Topic, int]:
+    """The number of partitions of each input. Raises `FacilitiesError`."""
+    existing = existing_topics(settings, command)
     missing = [called(settings, topic) for topic in topics if topic not in existing]
     if missing:
         raise FacilitiesError(
@@ -127,7 +135,7 @@ def _partitions(
 
 
 @asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[Any]:
+async def consuming(settings: Settings) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         enable_auto_commit=False,
@@ -163,14 +171,14 @@ def _add(tail: Tail, topic: Topic, partition: int, record: Any, moment: int) -> 
 
 def read_whole(settings: Settings, topic: Topic) -> list[bytes]:
     """The values of all records that an input holds now. Raises `FacilitiesError`."""
-    count = _partitions(settings, "who", (topic,))[topic]
+    count = partitions_for(settings, "who", (topic,))[topic]
     places = [TopicPartition(called(settings, topic), number) for number in range(count)]
     return asyncio.run(_read_whole(settings, places))
 
 
 async def _read_whole(settings: Settings, places: list[TopicPartition]) -> list[bytes]:
     found: list[bytes] = []
-    async with _consumer(settings) as consumer:
+    async with consuming(settings) as consumer:
         ends = await consumer.end_offsets(places)
         begins = await consumer.beginning_offsets(places)
         waiting = {one for one in places if begins[one] < ends[one]}

@@ -21,7 +21,8 @@ Command = Literal[
     "simulate",
     "rejected",
     "rejected replay",
-    "facility",
+    "facility reset",
+    "facility forget",
     "who",
     "archive",
     "doctor",
@@ -118,8 +119,13 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
             rights = {("rejected",): ("Read",)}
         case "rejected replay":
             rights = {("rejected",): ("Read",), _INPUTS: ("Write",)}
-        case "facility":
+        case "facility reset":
             rights = {_INPUTS: ("Read", "Write")}
+        case "facility forget":
+            rights = {
+                _INPUTS: ("Read", "Write"),
+                (*_OUTPUTS, checkpoint, "hl7", translation): ("Read",),
+            }
         case "who":
             rights = {("assignments",): ("Read",)}
         case "doctor":

@@ -38,7 +38,8 @@ WORKER = {
     "control_records": Definition(
         "counter",
         ("control",),
-        "Control records about a facility (reset, forget) applied so far, counted once per topic.",
+        "Control records about a facility or a clinician (reset, forget, forget_clinician) "
+        "applied so far, counted once per topic.",
     ),
     "forgotten_open_alarms": Definition(
         "counter",

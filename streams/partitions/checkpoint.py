@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 import msgspec
@@ -224,6 +224,8 @@ class Restored:
     outbox: StoredOutbox = NOTHING_STORED
     changed_policy: list[str] = field(default_factory=list)
     """Settings of the policy that differ from those under which the state was computed."""
+    records: frozenset[bytes] = frozenset()
+    """The keys of the records that the state consists of."""
 
 
 def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
@@ -263,7 +265,9 @@ def restore(stored: Mapping[bytes, bytes], policy: Policy) -> Restored | None:
                 f"stored state cannot be read ({error}): {RECOMPUTE}", keys[0]
             ) from None
     try:
-        return _restored(best, shards, policy, _generation(manifests))
+        found = _restored(best, shards, policy, _generation(manifests))
+        own = (key for key, one in manifests.items() if one is best)
+        return replace(found, records=frozenset((*own, *_parts(best))))
     except Exception as error:  # no worker has written this content
         [blamed] = [key for key, one in manifests.items() if one is best]
         raise CheckpointError(

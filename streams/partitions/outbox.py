@@ -43,7 +43,7 @@ import numpy as np
 
 from analyzer import NOTHING_FINISHED, Engine, Finished, ShardKey
 from analyzer.arrays import distinct
-from streams.formats.sinks import encode_change, encode_episodes
+from streams.formats.sinks import encode_change, encode_episodes, without_clinician
 from streams.kafka.outgoing import Headers, Outgoing, with_headers
 
 GENERATION_HEADER = "edition"
@@ -172,6 +172,22 @@ class Outbox:
             with_headers(pending + transitions, headers),
             [distinct(rows[current]).tolist(), whole],
         )
+
+    def erase(self, facility: str, clinician: str) -> None:
+        """Take a clinician of a facility out of the pending records; the clinician's own changes
+        of state are not sent at all.
+        """
+        kept: list[Outgoing] = []
+        key, restored = facility.encode(), self._restored
+        for number, one in enumerate(self._pending):
+            value = one.value
+            if one.key == key and value is not None:
+                value = without_clinician(one.topic, value, self._pseudonym, clinician)
+            if value is not None:
+                kept.append(one._replace(value=value))
+            elif number < restored:
+                self._restored -= 1
+        self._pending, self._size = kept, _size(kept)
 
     def emitted(self) -> None:
         """The checkpoint under way has ended: its records were sent or put back."""

@@ -170,7 +170,11 @@ class Partition:
             partition=self.number,
             offset=one.offsets[place],
         )
-        self.engine.control(one.topic, control.control, control.facility, control.at)
+        self.engine.control(
+            one.topic, control.control, control.facility, control.at, control.clinician
+        )
+        if control.clinician is not None:
+            self.outbox.erase(control.facility, control.clinician)
 
     def _take_facts(self, one: Slice, decoded: Decoded) -> npt.NDArray[np.int64]:
         topic = one.topic

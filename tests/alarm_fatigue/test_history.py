@@ -122,6 +122,48 @@ def test_a_control_record_forgets_what_stands_before_it(tmp_path: Path) -> None:
     assert found.rejected.is_empty()
 
 
+def test_a_forgotten_clinician_is_in_no_fact_that_stands_before_the_command(
+    tmp_path: Path,
+) -> None:
+    forget = Control("forget_clinician", "F", "c1", NINE, "ann").encode()
+    named = {"recipients": ["ann", "bob"]}
+    lines = {
+        "alarms": [
+            event("start", 0, **named),
+            event("end", HOUR, **named),
+            forget,
+            event("start", 2 * HOUR, alarm_id="b", **named),
+            event("end", 2 * HOUR + 1, alarm_id="b"),
+            event("start", 3 * HOUR, alarm_id="later"),
+        ],
+        "assignments": [
+            assigned("s1", "ann", NINE, at=NINE),
+            assigned("s2", "ann", NINE, at=NINE),
+            assigned("s2", "bob", NINE, at=NINE + 1),
+            assigned("s3", "bob", NINE, at=NINE),
+            assigned("s3", "ann", NINE, at=NINE + 1),
+            forget,
+        ],
+    }
+    paths = {}
+    for name, some in lines.items():
+        paths[name] = tmp_path / f"{name}.jsonl"
+        paths[name].write_bytes(b"\n".join(some))
+    out = tmp_path / "episodes.jsonl"
+    arguments = [one for name, path in paths.items() for one in (f"--{name}", str(path))]
+    run("replay", *arguments, "--pseudonyms", "off", "--episodes", str(out))
+    found = af.read(**paths).episodes()  # type: ignore[arg-type]
+    wanted = [["bob"], ["ann", "bob"]]
+    assert found["clinicians"].to_list() == wanted
+    assert [json.loads(line)["clinicians"] for line in out.read_text().splitlines()] == wanted
+
+
+def assigned(name: str, clinician: str, begin: int, at: int) -> bytes:
+    one = {"event_id": f"{name}-{at}", "assignment_id": name, "facility": "F", "unit": "icu"}
+    one |= {"bed": "1", "clinician": clinician}
+    return json.dumps(one | {"from": begin, "at": at}).encode()
+
+
 def test_the_first_of_several_facts_with_one_event_id_counts(tmp_path: Path) -> None:
     path = tmp_path / "alarms.jsonl"
     again = event("start", 5000, event_id="start-0", alarm_id="b")

@@ -6,9 +6,10 @@ independent of each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from analyzer import Command
 from analyzer.model.facts import AlarmEvent, Assignment, Fact, Label, Response, Topic
 from analyzer.model.policy import Policy
 from tests.oracle.admission import Outcome, judged
@@ -16,9 +17,16 @@ from tests.oracle.admission import Outcome, judged
 
 @dataclass(frozen=True)
 class Control:
-    """`reset` with a moment (ms), `forget` without."""
+    """`reset` with a moment (ms), `forget` without; `forget_clinician` with a clinician."""
 
     at: int | None = None
+    clinician: str | None = None
+
+    @property
+    def command(self) -> Command:
+        if self.clinician is not None:
+            return "forget_clinician"
+        return "forget" if self.at is None else "reset"
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,9 @@ def facts_after(records: Sequence[Fact | Control], policy: Policy) -> list[Fact]
     seen: list[Seen] = []
     facts: list[Fact] = []
     for record in records:
-        if isinstance(record, Control):
+        if isinstance(record, Control) and record.clinician is not None:
+            facts = without_clinician(facts, record.clinician)
+        elif isinstance(record, Control):
             moment = -(1 << 60) if record.at is None else record.at
             if any(one.at > moment for one in seen):
                 watermark = max(one.at for one in seen)
@@ -52,6 +62,45 @@ def without_ahead(facts: list[Fact], moment: int) -> list[Fact]:
     """
     ahead = {_about(fact) for fact in facts if fact.at > moment}
     return [fact for fact in facts if _about(fact) not in ahead]
+
+
+def without_clinician(facts: list[Fact], clinician: str) -> list[Fact]:
+    """Facts of one topic without what names a clinician: assignments that were last the
+    clinician's, recipients, who responded, and who reviewed.
+    """
+    latest: dict[str, Assignment] = {}
+    for fact in facts:
+        if isinstance(fact, Assignment):
+            known = latest.get(fact.assignment_id)
+            if known is None or known.order < fact.order:
+                latest[fact.assignment_id] = fact
+    left: list[Fact] = []
+    for fact in facts:
+        match fact:
+            case Assignment():
+                if clinician not in (fact.clinician, latest[fact.assignment_id].clinician):
+                    left.append(fact)
+            case AlarmEvent():
+                others = tuple(one for one in fact.recipients or () if one != clinician)
+                left.append(replace(fact, recipients=others))
+            case Response():
+                own = fact.clinician == clinician
+                left.append(replace(fact, clinician=None) if own else fact)
+            case Label():
+                own = fact.reviewer == clinician
+                left.append(replace(fact, reviewer=None) if own else fact)
+    return left
+
+
+def named_in(facts: Iterable[Fact | Control]) -> list[str]:
+    """The clinicians that facts name, and one that none does."""
+    found = {"nobody"}
+    for fact in facts:
+        if isinstance(fact, Assignment | Response) and fact.clinician is not None:
+            found.add(fact.clinician)
+        if isinstance(fact, AlarmEvent):
+            found.update(fact.recipients or ())
+    return sorted(found)
 
 
 def _about(fact: Fact) -> str:
@@ -76,6 +125,9 @@ def live(records: Sequence[Stamped], policy: Policy) -> tuple[list[Fact], list[O
     outcomes: list[Outcome] = []
     for topic, record, stamp in records:
         known, facts = seen.setdefault(topic, []), counted.setdefault(topic, [])
+        if isinstance(record, Control) and record.clinician is not None:
+            counted[topic] = without_clinician(facts, record.clinician)
+            continue
         if isinstance(record, Control):
             moment = -(1 << 60) if record.at is None else record.at
             watermark = max((fact.at for fact in known), default=moment)

@@ -31,7 +31,7 @@ from tests.harness.reuse import SHORT, in_time, reused
 from tests.harness.strategies import nows
 from tests.harness.workers import run
 from tests.oracle import reference as naive
-from tests.oracle.control import Control, Stamped, facts_after, live
+from tests.oracle.control import Control, Stamped, facts_after, live, named_in
 
 Record = tuple[Topic, Fact | Control]
 
@@ -39,9 +39,7 @@ Record = tuple[Topic, Fact | Control]
 def take(engine: Engine, records: list[Record], facility: str) -> None:
     for topic, record in records:
         if isinstance(record, Control):
-            engine.control(
-                topic, "forget" if record.at is None else "reset", facility, record.at or 0
-            )
+            engine.control(topic, record.command, facility, record.at or 0, record.clinician)
         else:
             engine.apply(topic, record, None)
 
@@ -61,9 +59,11 @@ def logs(draw: st.DrawFn) -> tuple[str, list[Record]]:
     order = draw(st.permutations(facts + draw(st.lists(st.sampled_from(facts), max_size=4))))
     records: list[Record] = [(TOPIC_OF[type(fact)], fact) for fact in order]
     moments = st.sampled_from(sorted({fact.at for fact in facts})) | st.none()
+    people = st.sampled_from(named_in(facts))
     for _ in range(draw(st.integers(1, 3))):
         topic, moment = draw(st.sampled_from(TOPICS)), draw(moments)
-        records.insert(draw(st.integers(0, len(records))), (topic, Control(moment)))
+        person = draw(st.none() | people)
+        records.insert(draw(st.integers(0, len(records))), (topic, Control(moment, person)))
     return facts[0].facility, records
 
 
@@ -122,6 +122,7 @@ def live_logs(draw: st.DrawFn) -> list[Stamped]:
     records: list[Stamped] = [
         (TOPIC_OF[type(fact)], fact, fact.at) for fact in in_time(draw, draw(reused()))
     ]
+    people = st.sampled_from(named_in(one for _, one, _ in records))
     for number in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(records) - 1))
         topic, fact, stamp = records[place]
@@ -133,7 +134,9 @@ def live_logs(draw: st.DrawFn) -> list[Stamped]:
             wrong = replace(wrong, alarm_id="other")  # type: ignore[call-arg]  # not of assignments
         records.insert(place + 1, (topic, wrong, at))
         follows = draw(st.integers(place + 2, min(place + 8, len(records))))
-        command = Control(draw(st.sampled_from([stamp, stamp, stamp + MINUTE, None])))
+        command = Control(
+            draw(st.sampled_from([stamp, stamp, stamp + MINUTE, None])), draw(st.none() | people)
+        )
         for of in draw(st.sampled_from([(topic,), TOPICS])):
             records.insert(follows, (of, command, stamp))
     return records
@@ -142,7 +145,7 @@ def live_logs(draw: st.DrawFn) -> list[Stamped]:
 def deliver(engine: Engine, record: Stamped, facility: str) -> str | None:
     topic, one, stamp = record
     if isinstance(one, Control):
-        engine.control(topic, "forget" if one.at is None else "reset", facility, one.at or 0)
+        engine.control(topic, one.command, facility, one.at or 0, one.clinician)
         return None
     return engine.apply(topic, one, stamp)
 

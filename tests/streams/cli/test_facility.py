@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 import zstandard
 
+from streams.archive import Archive
 from streams.dev.broker import Broker, free_port
+from streams.formats.archive_names import names_of_one
+from streams.formats.pseudonyms import Pseudonyms, keyed
 from streams.kafka.permissions import checkpoint_topic
+from streams.partitions.sealing import Sealing
 from tests.harness.workers import (
     Message,
     WorkerProcess,
@@ -143,8 +147,10 @@ def test_one_clock_58_min_ahead_makes_alarms_late_until_the_reset(
         forgotten = run(*forget)
         assert forgotten.status == 0, forgotten.err
         proof = json.loads(forgotten.out)
-        assert (proof["facility"], proof["read"]) == ("H01", plan["read"])
-        assert proof["read"]["alarms"]["records"] >= 2
+        assert (proof["facility"], proof["clinician"]) == ("H01", None)
+        assert proof["state"]["before"] == plan["state"]["before"]
+        assert proof["state"]["before"]["alarms"] == 2
+        assert (proof["state"]["confirmed"], set(proof["state"]["after"].values())) == (True, {0})
         assert len(proof["sent"]) == 4 * PARTITIONS
         kept = {one["topic"]: one["kept_ms"] for one in proof["left"] if "topic" in one}
         assert kept["episodes"] == 90 * 86_400_000
@@ -239,9 +245,157 @@ def test_forgetting_leaves_nothing_in_the_state_and_says_what_it_leaves_elsewher
         assert stored_with(broker, "H02")[0] > 0
         left = {one["topic"]: one for one in json.loads(done.out)["left"] if "topic" in one}
         assert left["episodes"]["removed_by"] == "retention"
+        assert (left["episodes"]["records"], left["labels"]["records"]) == (1, PARTITIONS)
         finished = [json.loads(one.value)["facility"] for one in read(broker, "episodes")]
         assert sorted(set(finished)) == ["H01", "H02"], "as it said, episodes stay in their topic"
         assert worker.stop() == 0
     with WorkerProcess(broker, tmp_path, clock="wall", partitions=PARTITIONS) as worker:
         worker.wait_until_ready()
         eventually(lambda: set(open_alarms(worker)) == {"H02"}, "nor does it come back")
+
+
+def assignment(name: str, clinician: str, begin: int, end: int | None, **fields: Any) -> Message:
+    record = {
+        "event_id": name,
+        "assignment_id": name,
+        "facility": "H01",
+        "unit": "ICU",
+        "bed": "1",
+        "clinician": clinician,
+        "from": begin,
+        "to": end,
+        "at": begin,
+    }
+    return Message("assignments", b"H01", json.dumps(record | fields).encode(), begin)
+
+
+def test_a_forgotten_clinician_is_in_no_place_that_the_proof_says_is_empty(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By pseudonym, with the state sealed; the last records of the outputs do not name them."""
+    key = tmp_path / "key"
+    key.write_text("5" * 64)
+    key.chmod(0o600)
+    for name, value in {
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "ALARM_FATIGUE_PSEUDONYM_KEY_FILE": str(key),
+        "ALARM_FATIGUE_AUDIT__FILE": str(tmp_path / "audit.jsonl"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    pseudonym = keyed(b"5" * 64)("Quux-Ann")
+    archive = tmp_path / "archive"
+    of = ("facility", "forget", "H01", "--clinician", "Quux-Ann", "--json")
+    of = (*of, "--broker", broker.address, "--archive", archive)
+    with WorkerProcess(
+        broker,
+        tmp_path,
+        clock="wall",
+        partitions=PARTITIONS,
+        pseudonyms=True,
+        pseudonym_key_file=str(key),
+    ) as worker:
+        worker.wait_until_ready()
+        begun = now() - 30 * 60_000
+        send(
+            broker,
+            [
+                assignment("s1", "Quux-Ann", begun, begun + 25 * 60_000),
+                assignment("s2", "bob", begun, None, bed="2"),
+                *(
+                    alarm(f"{name}-{phase}", begun + later, alarm_id=name, phase=phase, **more)
+                    for name, more in (("x", {}), ("y", {"bed": "2", "recipients": ["Quux-Ann"]}))
+                    for phase, later in (("start", 60_000), ("end", 70_000))
+                ),
+                alarm("late", begun - 20 * 60_000, recipients=["Quux-Ann"]),
+            ],
+        )
+        eventually(lambda: len(read(broker, "episodes")) >= 2, "both alarms are finished")
+        archived = run("archive", "--to", archive, "--once", "--broker", broker.address)
+        assert archived.status == 0, archived.err
+        learned = run("who", "--from-topic", "--broker", broker.address)
+        assert learned.status == 0, learned.err
+        eventually(
+            lambda: any(dict(labels).get("clinician") == pseudonym for _, labels in worker.numbers),
+            "there are series of the clinician",
+        )
+        planned = run(*of, "--dry-run")
+        assert planned.status == 0, planned.err
+        plan = json.loads(planned.out)
+        held = {"alarms": 2, "assignments": 1, "waiting": 0, "changes": 0, "people": 1}
+        assert plan["state"]["before"] == held | {"waiting_records": 0}
+        assert (plan["sent"], plan["state"]["confirmed"]) == ([], None)
+
+        done = run(*of)
+        assert done.status == 0, done.err
+        assert b"Quux-Ann" not in done.out
+        proof = json.loads(done.out)
+        assert (proof["facility"], proof["clinician"]) == ("H01", pseudonym)
+        assert proof["state"]["before"] == plan["state"]["before"]
+        assert (proof["state"]["confirmed"], set(proof["state"]["after"].values())) == (True, {0})
+        assert len(proof["sent"]) == 4 * PARTITIONS
+        rows = {"episodes": 2, "overload": 0, "assignments": 1, "responses": 0}
+        assert [one.get("rows", one.get("entries")) for one in proof["removed"]] == [rows, 1]
+        eventually(
+            lambda: (
+                not any(dict(labels).get("clinician") == pseudonym for _, labels in worker.numbers)
+            ),
+            "the series are gone",
+        )
+        assert not [one for one in opened_with(broker, b"5" * 64) if b"Quux-Ann" in one]
+        left = {one["topic"]: one for one in proof["left"] if "topic" in one}
+        assert left["episodes"]["records"] == 2
+        assert left["episodes"]["until"] > now() + 89 * 86_400_000
+        assert (left["rejected"]["records"], left["alarms"]["records"]) == (1, 3 + PARTITIONS)
+        assert left["assignments"]["records"] == 1 + PARTITIONS
+        assert left["overload"] == left["overload"] | {"records": 0, "until": None}
+        last = {
+            one["alarm_id"]: one["clinicians"]
+            for one in (json.loads(record.value) for record in read(broker, "episodes"))
+        }
+        assert last == {"x": [], "y": [keyed(b"5" * 64)("bob")]}
+        again = run("archive", "--to", archive, "--once", "--broker", broker.address)
+        assert again.status == 0, again.err
+        assert worker.stop() == 0
+    names = {pseudonym, "Quux-Ann"}
+    for table in ("episodes", "overload", "assignments", "responses"):
+        for row in Archive(archive).scan(table).collect().to_dicts():  # type: ignore[arg-type]
+            week = names_of_one(Pseudonyms(b"5" * 64), "week", "Quux-Ann", begun)
+            assert not [one for one in (*names, *week) if one in json.dumps(row, default=str)]
+    assert "Quux-Ann" not in (tmp_path / "state" / "alarm-fatigue" / "who.json").read_text()
+    entries = (tmp_path / "audit.jsonl").read_text()
+    assert "facility forget clinician" in entries
+    assert "Quux-Ann" not in entries
+
+
+def opened_with(broker: Broker, key: bytes) -> list[bytes]:
+    """The stored state's records that count, in clear."""
+    last = {one.key: one.value for one in read(broker, checkpoint_topic("alarm-fatigue"))}
+    values = {of: value for of, value in last.items() if of is not None and value is not None}
+    found = Sealing(key).opened(values)
+    return [zstandard.ZstdDecompressor().decompressobj().decompress(one) for one in found.values()]
+
+
+def test_a_clinician_on_duty_is_forgotten_by_force_alone(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALARM_FATIGUE_PSEUDONYMS", "off")
+    send(broker, [assignment("s1", "ann", now() - 60_000, None)])
+    of = ("facility", "forget", "H01", "--broker", broker.address, "--wait", "0s")
+    refused = run(*of, "--clinician", "ann")
+    assert (refused.status, refused.err) == (
+        1,
+        "error: 1 bed is assigned to this clinician in facility H01 now, and would count as "
+        "unassigned: end the assignments first, or give --force\n",
+    )
+    unknown = run(*of, "--clinician", "nobody")
+    assert unknown.status == 1
+    assert "nothing names this clinician in facility H01" in unknown.err
+    forced = run(*of, "--clinician", "ann", "--force")
+    assert (forced.status, forced.err) == (0, "")
+    said = forced.out.decode().splitlines()
+    assert said[:3] == [
+        f"sent: forget_clinician to {4 * PARTITIONS} partitions of the inputs",
+        "state: not looked at",
+        "What is left, and what removes it:",
+    ]
+    assert len(read(broker, "assignments")) == 1 + PARTITIONS

@@ -93,7 +93,7 @@ def test_each_command_works_with_just_its_permissions(
         *("rejected", "replay", "--yes", "--config"), config(kafka, USERS["rejected replay"])
     )
     assert (again.status, b"to send: 1 malformed to alarms" in again.out) == (0, True), again
-    reset = run("facility", "reset", "H1", "--config", config(kafka, USERS["facility"]))
+    reset = run("facility", "reset", "H1", "--config", config(kafka, USERS["facility reset"]))
     assert reset.status == 0, reset.err
     key, learned = tmp_path / "key", tmp_path / "learned"
     key.write_text("0" * 64)
@@ -102,6 +102,9 @@ def test_each_command_works_with_just_its_permissions(
     own = config(kafka, USERS["who"], pseudonym_key_file=str(key))
     known = run("who", "--from-topic", "--directory", learned, "--config", own)
     assert known.status == 0, known.err
+    own = config(kafka, USERS["facility forget"], pseudonym_key_file=str(key), pseudonyms=False)
+    forgotten = run("facility", "forget", "H1", "--wait", "0s", "--config", own)
+    assert forgotten.status == 0, forgotten.err
     simulated = run(
         *("simulate", "--duration", "5m", "--fast", "--seed", "1"),
         *("--config", config(kafka, USERS["simulate"])),
