@@ -147,8 +147,8 @@ def without_clinician(topic: str, value: bytes, pseudonym: Shown, clinician: str
     origin = {name: record.pop(name) for name in ("pseudonym_key", "pseudonym_period")}
     corrected = {name: record.pop(name) for name in _corrected(None) if name in record}
     del record["id"]
-    [named] = _with_ids([_encode(record)])
-    return named[:-1] + b"," + _encode(corrected | origin)[1:]
+    body, rest = _encode(record), _encode(corrected | origin)
+    return b'{"id":"%b",%b,%b' % (_id_of(body), body[1:-1], rest[1:])
 
 
 def json_text(text: str) -> bytes:
