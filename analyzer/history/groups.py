@@ -1,7 +1,8 @@
 """Groups: which days and weeks hold enough people that a figure about them is about nobody.
 
-A published figure is a sum over whole blocks, and each block holds at least `FEWEST` people. Two
-reports of any spans and units differ by whole blocks then, so their difference is about as many.
+A published figure is a sum over whole blocks, and each block holds at least so many people
+as the hospital has set. Two reports of any spans and units differ by whole blocks then, so their
+difference is about as many.
 Shifts are cells of a week. Where one of them is too small, none of that week is published by shift:
 the small one would be what the others leave of the whole.
 """
@@ -15,18 +16,21 @@ from analyzer.history.spans import Spans
 from analyzer.windows.groups import LEAST_DUTY
 
 FEWEST = 5
-"""The fewest people in a group whose figures are shown (the usual least cell of health statistics,
-as in NHS Digital's disclosure control: counts under five are suppressed).
+"""The fewest people in a group whose figures are shown, unless a hospital sets another number (the
+usual least cell of health statistics, as in NHS Digital's disclosure control: counts under five are
+suppressed).
 """
 
 
-def large_days(who: Integers, day: Integers, days: int) -> Flags:
-    """Of `days` days, those with at least `FEWEST` people; a person and a day an entry."""
-    return _people(day, who, days) >= FEWEST
+def large_days(who: Integers, day: Integers, days: int, fewest: int = FEWEST) -> Flags:
+    """Of `days` days, those with at least `fewest` people; a person and a day an entry."""
+    return _people(day, who, days) >= fewest
 
 
-def large_weeks(who: Integers, week: Integers, cell: Integers, weeks: int, cells: int) -> Flags:
-    """Of `weeks` weeks, those in which each of `cells` cells holds at least `FEWEST` people.
+def large_weeks(
+    who: Integers, week: Integers, cell: Integers, weeks: int, cells: int, fewest: int = FEWEST
+) -> Flags:
+    """Of `weeks` weeks, those in which each of `cells` cells holds at least `fewest` people.
 
     >>> who = np.array([0, 1, 2, 3, 4, 0, 1, 2, 3])
     >>> cell = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
@@ -34,7 +38,7 @@ def large_weeks(who: Integers, week: Integers, cell: Integers, weeks: int, cells
     [False]
     """
     people = _people(week.astype(np.int64) * cells + cell, who, weeks * cells)
-    large: Flags = people.reshape(weeks, cells).min(axis=1) >= FEWEST
+    large: Flags = people.reshape(weeks, cells).min(axis=1) >= fewest
     return large
 
 

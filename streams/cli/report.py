@@ -55,12 +55,23 @@ def report(
             "--xlsx", metavar="OUT.xlsx", help="Write the tables as sheets of an Excel workbook."
         ),
     ] = None,
+    smallest_group: Annotated[
+        int | None,
+        typer.Option(
+            "--smallest-group",
+            metavar="N",
+            min=1,
+            help="Fewest clinicians in a group whose figures are shown. Default, and the least: "
+            "privacy.smallest_group, which is 5 unless set.",
+        ),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Write the alarm committee's report on a span of days or months, beside the span before it.
 
     The page needs nothing beside it, and prints. It holds distributions only: no group of fewer
-    than five clinicians, nor what would be left of one. docs/report.md shows how to read it.
+    clinicians than privacy.smallest_group, nor what would be left of one. docs/report.md shows how
+    to read it.
 
     Example: alarm-fatigue report --archive archive --from 2026-03-01T00:00:00+01:00
     --to 2026-04-01T00:00:00+02:00 --facility H03 --out march.html
@@ -76,6 +87,13 @@ def report(
     if until - since > LONGEST:
         fail("--to: expected at most 400 days after --from", WRONG)
     settings = load_settings(config)
+    fewest = smallest_group or settings.privacy.smallest_group
+    if fewest < settings.privacy.smallest_group:
+        fail(
+            f"--smallest-group: expected at least {settings.privacy.smallest_group} "
+            "(privacy.smallest_group): the difference of two reports would be about fewer",
+            WRONG,
+        )
     audited(settings, "report", facility, unit, since, until)
     import polars as pl
 
@@ -118,6 +136,7 @@ def report(
                             settings.policy,
                             unit,
                             made,
+                            fewest,
                         )
                     )
                 except ReportError as error:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import Policy, UnitFindings
+from analyzer.history import FEWEST
 from streams.archive import Archive
 from streams.formats.calendars import Calendar
 from streams.report.changes import Counted, Made, Outcome, counted, in_reach, outcome
@@ -66,6 +67,8 @@ class Hospital:
     """The hospital first, unless there is one unit; then the units by name."""
     to_fix: tuple[UnitFindings, ...]
     changes: tuple[Outcome, ...]
+    fewest: int
+    """The fewest clinicians in any group that figures about people are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,10 @@ def report_on(
     policy: Policy,
     unit: str | None = None,
     made: Iterable[Made] = (),
+    fewest: int = FEWEST,
 ) -> Hospital:
     """Of the span from `begin` to `end` (ms since 1970, not included), beside that before it.
+    `fewest`: figures about people are of at least so many clinicians.
 
     Raises `ReportError` if the archive holds nothing of the span, and
     `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
@@ -101,11 +106,11 @@ def report_on(
         for one in in_reach(made, earlier.begin, end)
         if one.facility in (None, facility) and (unit is None or one.unit in (None, unit))
     ]
-    now = _read(archive, facility, grid, policy, unit, known, True)
+    now = _read(archive, facility, grid, policy, unit, known, fewest, True)
     if not now.units:
         place = facility if unit is None else f"unit {unit} of {facility}"
         raise ReportError(f"the archive holds no alarms of {place} in this span")
-    before = _read(archive, facility, earlier, policy, unit, known, False)
+    before = _read(archive, facility, earlier, policy, unit, known, fewest, False)
     units = [
         Both(one, now.grid, before.units.get(name), before.grid)
         for name, one in sorted(now.units.items())
@@ -132,6 +137,7 @@ def report_on(
             )
             for place, one in enumerate(known)
         ),
+        fewest,
     )
 
 
@@ -142,6 +148,7 @@ def _read(
     policy: Policy,
     unit: str | None,
     made: Sequence[Made],
+    fewest: int,
     now: bool,
 ) -> _Read:
     """One span at a time, so that the alarms of only one are in memory."""
@@ -152,7 +159,7 @@ def _read(
     seen = read_seen(archive, *where)
     limits = policy.fleeting, policy.findings.stale
     units = {
-        name: measured(alarms, roster, states, hours, name, grid, limits)
+        name: measured(alarms, roster, states, hours, name, grid, limits, fewest)
         for name, hours in seen.items()
     }
     some = [one.seen for one in units.values()]

@@ -52,7 +52,7 @@ def document(hospitals: Sequence[Hospital], policy: Policy) -> dict[str, Any]:
     """The answer of `report --json`."""
     return {
         "confidence": CONFIDENCE,
-        "fewest": FEWEST,
+        "fewest": min((one.fewest for one in hospitals), default=FEWEST),
         "hospitals": [_hospital(one, policy) for one in hospitals],
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import CLASSES
-from analyzer.history import FEWEST, Change, Daily, change
+from analyzer.history import Change, Daily, change
 from analyzer.model import PRIORITIES
 from streams.report.gaps import hidden_days, outside_roster, small_days, unknown, why
 from streams.report.measuring import LEAST_KNOWN, Both, UnitDays
@@ -111,7 +111,8 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             f"answered.{PRIORITIES[rank]}",
             units,
             _answered(rank),
-            "alarms with a response / alarms, on days with at least five clinicians",
+            "alarms with a response / alarms, on days with at least "
+            f"{units[0].now.fewest} clinicians",
             "response-times",
             missing=hidden_days(units),
         )
@@ -374,7 +375,7 @@ def _quantile(
     seconds = np.concatenate(
         [one.responses.seconds[which] for (one, _), which in zip(units, chosen, strict=True)]
     )
-    if len(seconds) < FEWEST:
+    if len(seconds) < max(LEAST_KNOWN, units[0][0].fewest):
         return None
     day = np.concatenate(
         [one.responses.day[which] for (one, _), which in zip(units, chosen, strict=True)]

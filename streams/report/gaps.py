@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import CLASSES
-from analyzer.history import FEWEST
 from streams.report.measuring import LEAST_KNOWN, Both
 
 UNKNOWN = [CLASSES.index("unknown"), CLASSES.index("pending")]
@@ -24,7 +23,7 @@ def why(units: Sequence[Both], key: str) -> str:
     if not any(one.now.people.any_roster.any() for one in units):
         return "no roster: nobody is known to have been on duty"
     if not any((one.now.people.large & one.now.seen).any() for one in units):
-        return f"withheld: no whole day with at least {FEWEST} clinicians on duty"
+        return f"withheld: no whole day with at least {units[0].now.fewest} clinicians on duty"
     return "no such alarms or responses"
 
 
@@ -57,6 +56,6 @@ def _left_out(units: Sequence[Both], shown: Sequence[npt.NDArray[np.bool_]]) -> 
     return (
         None
         if kept == days
-        else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than {FEWEST} "
-        "clinicians"
+        else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than "
+        f"{units[0].now.fewest} clinicians"
     )

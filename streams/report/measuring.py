@@ -1,7 +1,7 @@
 """Measures: what a unit's alarms and roster add up to, by day and hour of a span.
 
 Nothing in a result is about one person. Sums over clinicians are of days on which at least
-`FEWEST` were on duty (see `analyzer.history.groups`).
+`fewest` were on duty (see `analyzer.history.groups`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import CLASSES
-from analyzer.history import Load, Spans, chatters, inside, large_days, load, overlap, union
+from analyzer.history import FEWEST, Load, Spans, chatters, inside, large_days, load, overlap, union
 from analyzer.model import PRIORITIES
 from analyzer.times import NEVER, OPEN
 from streams.report.reading import STATES, Alarms, Roster
@@ -38,7 +38,7 @@ class Responses:
     alarms: Numbers
     """(rank, day): alarms on shown days, with or without a response."""
     shown: Flags
-    """The days on which at least `FEWEST` clinicians are known, or none at all."""
+    """The days on which at least `fewest` clinicians are known, or none at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class People:
     """The roster of a unit by day and hour, and the load; sums over all clinicians."""
 
     large: Flags
-    """By day: whether at least `FEWEST` clinicians were on duty."""
+    """By day: whether at least `fewest` clinicians were on duty."""
     any_roster: Flags
     """By day: whether anyone was on duty."""
     load: Load
@@ -96,6 +96,8 @@ class UnitDays:
     """ms in each state but normal, of the unit as a whole."""
     people: People
     responses: Responses
+    fewest: int
+    """The fewest clinicians in any group that figures about people are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def measured(
     name: str,
     grid: Grid,
     limits: tuple[int, int],
+    fewest: int = FEWEST,
 ) -> UnitDays:
     """Of one unit; `limits`: fleeting under, stale over (ms)."""
     code = alarms.units.index(name) if name in alarms.units else -2
@@ -155,7 +158,7 @@ def measured(
     seen_days = np.zeros(days, np.bool_)
     places = grid.day_of(np.clip(np.array(seen, np.int64), grid.begin, grid.end - 1))
     seen_days[places] = True
-    people, large_now = _people(alarms, roster, mine, states, name, grid, rows)
+    people, large_now = _people(alarms, roster, mine, states, name, grid, rows, fewest)
     answered = alarms.answered[chosen]
     counts = large_now[day] if len(day) else np.zeros(0, np.bool_)
     has = counts & (answered < NEVER)
@@ -191,6 +194,7 @@ def measured(
             tally(counts, (ranks, days), rank, day),
             large_now,
         ),
+        fewest,
     )
 
 
@@ -202,9 +206,10 @@ def _people(
     name: str,
     grid: Grid,
     rows: Numbers,
+    fewest: int,
 ) -> tuple[People, Flags]:
     """The people of a unit, and on which days its response times may be shown: with at least
-    `FEWEST` clinicians, or where the archive knows none at all.
+    `fewest` clinicians, or where the archive knows none at all.
     """
     days = len(grid.dates)
     names = sorted({roster.clinician[one] for one in mine} | set(alarms.clinicians))
@@ -221,12 +226,12 @@ def _people(
     attributed, start = attributed[order], start[order]
     summed = load(duty, start, attributed, grid.edges, grid.hours, len(names))
     duty_days, on_duty = _presence(duty, grid.edges)
-    large = large_days(on_duty, duty_days, days) & grid.whole & grid.named
+    large = large_days(on_duty, duty_days, days, fewest) & grid.whole & grid.named
     inside_span = (start >= grid.begin) & (start < grid.end)
     known_day = np.concatenate([duty_days, grid.day_of(start[inside_span])])
     known_who = np.concatenate([on_duty, attributed[inside_span]])
     nobody = np.bincount(known_day, minlength=days) == 0
-    shown = ((large_days(known_who, known_day, days) & grid.named) | nobody) & grid.whole
+    shown = ((large_days(known_who, known_day, days, fewest) & grid.named) | nobody) & grid.whole
     acuity = roster.acuity[mine]
     has = ~np.isnan(acuity)
     hours, present = _presence(duty, grid.hours)

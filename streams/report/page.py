@@ -10,7 +10,6 @@ from html import escape
 from typing import Any
 
 from analyzer import Policy
-from analyzer.history import FEWEST
 from streams.files.alarm_words import short_name
 from streams.files.findings import sentence
 from streams.files.provenance import Provenance
@@ -81,7 +80,7 @@ def page(
     parts = [f"<h1>{escape(title)}</h1>"]
     for place, one in enumerate(hospitals):
         parts += _hospital(one, place, policy, many=len(hospitals) > 1)
-    parts += _definitions()
+    parts += _definitions(found["fewest"])
     parts.append(made_with(made))
     return document(title, parts, found | {"made_with": made.fields()}, STYLE)
 
@@ -97,8 +96,7 @@ def _hospital(one: Hospital, place: int, policy: Policy, many: bool) -> Iterator
     yield (
         f'<p class="quiet">{span_words(one.grid, one.calendar)}, {before}. Local time '
         f"({escape(str(one.calendar.zone))}). Load is a property of an assignment, not of a "
-        f"person: this report is about no one, and a group of fewer than {FEWEST} clinicians is "
-        "not in it.</p>"
+        f"person: this report is about no one, and {_groups(one.fewest)}.</p>"
     )
     if len(one.sections) > 1:
         yield "<nav><ul>"
@@ -254,8 +252,8 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
         )
     elif not found.rows:
         yield (
-            f"<p>By shift: withheld. In no week were at least {FEWEST} clinicians on duty in each "
-            "part of it, or there was no roster.</p>"
+            f"<p>By shift: withheld. In no week were at least {of.fewest} clinicians on duty in "
+            "each part of it, or there was no roster.</p>"
         )
     else:
         rows = [
@@ -288,7 +286,7 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
         yield (
             f'<p class="quiet">{found.shown} of {found.weeks} whole weeks of units'
             + (
-                f"; the others had a part with fewer than {FEWEST} clinicians, or silent days"
+                f"; the others had a part with fewer than {of.fewest} clinicians, or silent days"
                 if found.shown < found.weeks
                 else ""
             )
@@ -370,7 +368,14 @@ def _changes(one: Hospital) -> Iterator[str]:
     )
 
 
-def _definitions() -> Iterator[str]:
+def _groups(fewest: int) -> str:
+    """What the page says of small groups."""
+    if fewest == 1:
+        return "groups of any size are in it (privacy.smallest_group is 1)"
+    return f"a group of fewer than {fewest} clinicians is not in it"
+
+
+def _definitions(fewest: int) -> Iterator[str]:
     yield "<h2>What the figures mean</h2><dl>"
     for anchor, text in DEFINITIONS.items():
         name = anchor.replace("-", " ").capitalize()
@@ -381,7 +386,7 @@ def _definitions() -> Iterator[str]:
         "<p>A difference in bold excludes no difference. Intervals of alarm counts and ratios "
         "respect that beds differ (jackknife over beds) and that neighbouring days are alike (an "
         "autoregressive process). With many figures, one in twenty excludes no difference by "
-        f"chance. Figures about people come from whole days with at least {FEWEST} clinicians on "
+        f"chance. Figures about people come from whole days with at least {fewest} clinicians on "
         "duty in the unit, and figures by shift from whole weeks, so that neither a sum nor a "
         "second report tells anything about fewer.</p>"
     )

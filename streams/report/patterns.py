@@ -143,7 +143,7 @@ class Shifts:
     weeks: int
     """Whole weeks of units in the span."""
     shown: int
-    """Of these, the ones in which each part held at least `FEWEST` clinicians."""
+    """Of these, the ones in which each part held at least `fewest` clinicians."""
 
 
 def shifts(units: Sequence[Both], count: int) -> Shifts:
@@ -164,7 +164,7 @@ def shifts(units: Sequence[Both], count: int) -> Shifts:
         hour, who = unit.people.presence
         inside = week[grid.day[hour]] >= 0
         hour, who = hour[inside], who[inside]
-        large = large_weeks(who, week[grid.day[hour]], cell[hour], here, cells)
+        large = large_weeks(who, week[grid.day[hour]], cell[hour], here, cells, unit.fewest)
         silent = np.unique(week[(week >= 0) & ~unit.seen])
         large[silent] = False
         shown += int(large.sum())

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from analyzer import Policy
+from analyzer.history import FEWEST
 from streams.files.provenance import Provenance
 from streams.formats.calendars import Calendar
 from streams.formats.codec import to_json
 from streams.report import document, page, report_on
+from streams.report.week import Question, week
 from tests.harness.archives import ZONE, Place
+from tests.harness.workers import run
 
 PEOPLE = (
     "hours_over_30",
@@ -34,7 +37,12 @@ PEOPLE = (
 
 
 def told(
-    place: Place, folder: Path, begin: int, end: int, unit: str | None = None
+    place: Place,
+    folder: Path,
+    begin: int,
+    end: int,
+    unit: str | None = None,
+    fewest: int = FEWEST,
 ) -> dict[str, Any]:
     """By unit (the hospital is None), the section of the JSON."""
     archive = place.archived(folder)
@@ -46,8 +54,10 @@ def told(
         Calendar(ZONE),
         Policy(),
         unit,
+        fewest=fewest,
     )
     found = json.loads(to_json(document([hospital], Policy())))
+    assert found["fewest"] == fewest
     return {one["unit"]: one for one in found["hospitals"][0]["sections"]}
 
 
@@ -78,6 +88,71 @@ def test_nothing_that_a_small_unit_does_moves_a_figure_about_people(tmp_path: Pa
     for unit in (None, "MICU", "WARD"):
         assert about_people(busy[unit]) == about_people(calm[unit])
     assert about_people(calm[None]) != about_people(calm["WARD"])
+
+
+@pytest.mark.parametrize(("fewest", "shown"), [(3, True), (4, False)])
+def test_the_setting_decides_which_unit_is_small(tmp_path: Path, fewest: int, shown: bool) -> None:
+    """The ward has three clinicians a day. Where it is small, neither a figure nor a difference of
+    the hospital and its other unit changes with what happens there.
+    """
+    calm, busy = (
+        told(Place(units={"MICU": 6, "WARD": 1}, burst=burst), tmp_path / name, 7, 21, None, fewest)
+        for name, burst in (("calm", None), ("busy", "WARD"))
+    )
+    assert (calm["WARD"]["figures"]["protected_share"]["value"] is not None) == shown
+    for unit in (None, "MICU", "WARD"):
+        moved = about_people(busy[unit]) != about_people(calm[unit])
+        assert moved == (shown and unit != "MICU")
+    for key in PEOPLE:
+        whole, other = (calm[unit]["figures"][key] for unit in (None, "MICU"))
+        if not shown:
+            assert (whole["above"], whole["below"]) == (other["above"], other["below"])
+
+
+def test_reports_of_any_numbers_from_the_setting_on_differ_by_groups_of_that_size(
+    tmp_path: Path,
+) -> None:
+    """Hours of duty tell how many people a difference is about: the crews work 24 h a day."""
+    place = Place(units={"MICU": 6, "SICU": 2, "WARD": 1})
+    found = [told(place, tmp_path / str(n), 7, 10, None, n)[None] for n in (3, 4, 6, 7, 18, 19)]
+    hours = [one["figures"]["protected_share"]["below"] for one in found]
+    assert hours == [3 * 24.0 * beds for beds in (9, 8, 8, 6, 6, 0)]
+
+
+def test_every_day_of_the_pages_week_is_a_day_of_the_report(tmp_path: Path) -> None:
+    """Both publish sums over days of enough clinicians, and so is the difference of the two."""
+    published = 0
+    place = Place(units={"MICU": 6, "WARD": 1})
+    archive = place.archived(tmp_path / "archive")
+    for unit in ("MICU", "WARD"):
+        for least in (1, 2, 6, 7):
+            asked = Question(str(archive.folder), "H03", unit, place.day(14), str(ZONE), least)
+            for one in week(archive, asked):
+                report = report_on(
+                    archive, "H03", one.begin, one.end, Calendar(ZONE), Policy(), unit, fewest=least
+                )
+                [section] = document([report], Policy())["hospitals"][0]["sections"]
+                below = section["figures"]["protected_share"]["below"]
+                assert below == (one.clinician_hours or below)
+                published += bool(one.clinician_hours)
+    assert published == 14 * (3 + 1)
+
+
+def test_the_command_takes_the_setting_and_only_a_higher_number(tmp_path: Path) -> None:
+    place = Place(units={"MICU": 6, "WARD": 1})
+    place.archived(tmp_path / "archive")
+    config = tmp_path / "config.yml"
+    config.write_text("privacy: {smallest_group: 4}\n")
+    of = ("report", "--archive", tmp_path / "archive", "--from", str(place.day(7)), "--to")
+    of = (*of, str(place.day(14)), "--json", "--config", config)
+    assert json.loads(run(*of).out)["fewest"] == 4
+    assert json.loads(run(*of, "--smallest-group", "6").out)["fewest"] == 6
+    refused = run(*of, "--smallest-group", "3")
+    assert refused.status == 2
+    assert refused.err == (
+        "error: --smallest-group: expected at least 4 (privacy.smallest_group): the difference of "
+        "two reports would be about fewer\n"
+    )
 
 
 def test_the_hospital_less_its_other_units_leaves_nothing(tmp_path: Path) -> None:
