@@ -11,6 +11,7 @@ import pytest
 
 from streams.files.importing import facts_of_tables
 from tests.harness.imports import imported
+from tests.harness.workers import run
 
 STATIC = """
     facility: {value: H}
@@ -338,3 +339,10 @@ def test_marks_of_thousands_are_left_out_where_nothing_else_is_meant(
     else:
         assert found.alarms is not None
         assert found.alarms["value"].to_list() == [value]
+
+
+def test_columns_that_nothing_reads_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Bed,Code,Begin,Actionable\nB1,LO,1772348400000,Yes\n")
+    (tmp_path / "m.yml").write_text(f"alarms:\n  fields:{STATIC}    start: Begin\n")
+    done = run("import", "--mapping", tmp_path / "m.yml", tmp_path / "t.csv", "--out", tmp_path)
+    assert "t.csv: columns that are not read: Actionable\n" in done.err
