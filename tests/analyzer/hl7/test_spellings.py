@@ -12,8 +12,12 @@ PHASE = "OBX|2|ST|68481^MDC_ATTR_EVENT_PHASE^MDC|{}.3|{}"
 
 
 def told(*data: bytes, profile: Profile | None = None) -> list[str]:
-    """What messages became: kinds, phases and actions."""
-    return [_one(one) for one in outcomes(*data, profile=profile)]
+    """What messages became: kinds, phases and actions; without their patient they are the same."""
+    found = [_one(one) for one in outcomes(*data, profile=profile)]
+    if all(len(messages(one)) == 1 for one in data):
+        kept = map(stripped, data)
+        assert [_one(one) for one in outcomes(*kept, profile=profile)] == found
+    return found
 
 
 def _one(outcome: Outcome) -> str:
