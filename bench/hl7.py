@@ -1,5 +1,5 @@
-"""HL7: messages a second of the core, of `hl7 translate` and of `hl7 listen`, beside the library
-`hl7`, which only parses.
+"""HL7: messages a second of the core, of `hl7 translate` and of `hl7 listen`, beside the libraries
+`hl7` and `hl7apy`, which only parse.
 
 The messages are those of monitors: alarms that start, last, are silenced and end, 870 bytes each.
 """
@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def messages(count: int, facility: str = "H01") -> Iterator[bytes]:
         yield ("\r".join(lines) + "\r").encode()
 
 
-def _rate(work: Callable[[bytes], object], data: list[bytes]) -> float:
+def _rate(work: Callable[[Any], object], data: Sequence[Any]) -> float:
     began = time.process_time()
     for one in data:
         work(one)
@@ -84,14 +84,25 @@ def core(count: int = 20_000) -> dict[str, float]:
         "core: facts": _rate(Translator().translate, data),
         "core: without the patient": _rate(stripped, data),
     }
+    few = [one.decode() for one in data[: count // 100]]
+    for name, parse in _libraries().items():
+        found[f"library {name}: parse alone"] = _rate(parse, few)
+    return found
+
+
+def _libraries() -> dict[str, Callable[[str], object]]:
+    """Those that are installed (the extra `bench`)."""
+    found: dict[str, Callable[[str], object]] = {}
     try:
         import hl7
 
-        few = [one.decode() for one in data[: count // 20]]
-        found["library hl7: parse alone"] = _rate(
-            lambda one: hl7.parse(one),
-            few,  # type: ignore[arg-type, unused-ignore]
-        )
+        found["hl7"] = lambda one: hl7.parse(one)
+    except ImportError:
+        pass
+    try:
+        from hl7apy.parser import parse_message
+
+        found["hl7apy"] = parse_message
     except ImportError:
         pass
     return found

@@ -5,13 +5,14 @@ sockets, files, Kafka and clocks. Nothing of a patient leaves it.
 """
 
 from analyzer.hl7.codes import INACTIVATIONS, KINDS, PHASES, PRIORITIES, STATES
-from analyzer.hl7.episodes import Episodes, Row
+from analyzer.hl7.episodes import Episodes
 from analyzer.hl7.frames import LONGEST, FrameReader, TooLong
 from analyzer.hl7.header import Header, header_of
 from analyzer.hl7.patient import stripped
 from analyzer.hl7.profile import NOT_AT_THE_BED, UNKNOWN, Identity, Profile, Profiles
 from analyzer.hl7.recordings import Piece, messages, pieces
 from analyzer.hl7.replies import Mode, Verdict, acknowledgement, wants_no_answer
+from analyzer.hl7.rows import Row
 from analyzer.hl7.staff import ANSWERS, Roster
 from analyzer.hl7.stamps import Zone
 from analyzer.hl7.text import NoMessage, parse

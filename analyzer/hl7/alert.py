@@ -7,14 +7,14 @@ alarm is new or known is for `episodes`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import lru_cache
 
 from analyzer.hl7 import codes
-from analyzer.hl7.codes import HlPhase, arc_of, coded, facet_of
+from analyzer.hl7.codes import HlPhase, classified, coded, facet_of
 from analyzer.hl7.header import Header
 from analyzer.hl7.identity import identity
+from analyzer.hl7.meanings import flags_of, meanings
 from analyzer.hl7.patient import names_in, tells
 from analyzer.hl7.profile import Profile
 from analyzer.hl7.readings import limit_of, number
@@ -81,9 +81,7 @@ def read_alerts(
     for obx in group:
         if len(obx) < 4:
             continue
-        code_number, name, _ = coded(obx[3], component)
-        facet = facet_of(code_number, name)
-        prefix, arc = arc_of(obx[4] if len(obx) > 4 else "")
+        facet, prefix, arc = classified(obx[3], obx[4] if len(obx) > 4 else "", component)
         if facet == codes.EVENT:
             events.append((0 if arc == codes.EVENT else 1, prefix, obx))
         elif facet is not None:
@@ -92,8 +90,8 @@ def read_alerts(
             events.append((2, prefix, obx))
         elif arc is not None:
             facets.setdefault(arc, []).append((prefix, obx))
-        elif name.endswith("_MDS"):
-            mds = max(mds, name)
+        elif "_MDS" in obx[3]:
+            mds = max(mds, coded(obx[3], component)[1])
     if not events:
         if codes.PHASE not in facets and codes.STATE not in facets:
             raise NoMessage("OBX-3", "an event, in the facet whose OBX-4 ends with .1")
@@ -131,56 +129,26 @@ def _read(
 ) -> Alert:
     """The alarm of one event facet."""
     signs = message.signs
-    repetition = signs.repetition
-    notes: list[str] = []
-    code, kind, label, unmapped = _event(event, message, profile)
-    flags = _flags(event, signs)
+    shown = at(event, 5)
+    code, kind, label, unmapped = _event(event[3], shown, signs, message.codec, profile)
+    flags = flags_of(at(event, 8), signs) if len(event) > 8 else ()
 
     def said(facet: int) -> str:
         found = facets.get(facet)
         return "" if not found else at(_of_event(found, prefix), 5)
 
-    words = said(codes.TYPE)
-    if words:
-        known = _word(words, profile.kinds, signs)
-        if known is None:
-            notes.append("unknown_type")
-        kind = known or kind
-    else:
-        kind = next((profile.kinds[one.lower()] for one in flags if one in _TYPES), kind)
-    priority, given = profile.priority, False
-    words = said(codes.PRIORITY)
-    if not words:
-        words = next((one for one in flags if one in _PRIORITIES), "")
-    if words:
-        shown = _word(words, profile.priorities, signs)
-        if shown is not None:
-            priority, given = shown, True
-        elif (as_kind := _word(words, profile.kinds, signs)) is not None:
-            kind, priority, given = as_kind, "low", True
-        elif _word(words, _AS_UNKNOWN, signs) is None:
-            notes.append("unknown_priority")
-    if not given:
-        notes.append("assumed_priority")
-    phase: HlPhase = ""
-    words = said(codes.PHASE)
-    if words:
-        phase = _word(words, profile.phases, signs) or ""
-        if not phase:
-            notes.append("unknown_phase")
-    words = said(codes.STATE)
-    state = (_word(words, profile.states, signs) or "") if words else ""
-    if words and not state:
-        notes.append("unknown_state")
-    inactivation: tuple[str, ...] | None = None
-    words = said(codes.INACTIVATION)
-    if words:
-        shown_as = [_word(one, profile.inactivations, signs) for one in words.split(repetition)]
-        if None in shown_as:
-            notes.append("unknown_inactivation")
-        if any(one is not None for one in shown_as):
-            inactivation = tuple(sorted({one for one in shown_as if one}))
-
+    meant = meanings(
+        profile,
+        signs,
+        flags,
+        kind,
+        said(codes.TYPE),
+        said(codes.PRIORITY),
+        said(codes.PHASE),
+        said(codes.STATE),
+        said(codes.INACTIVATION),
+    )
+    notes = list(meant.notes)
     source, value, limits, source_flags = _source(facets.get(codes.SOURCE), prefix, message)
     source = profile.codes.get(source, source)
     direction = codes.direction_of(code) or next(
@@ -226,12 +194,12 @@ def _read(
         codes.device_type_of(mds) or profile.device_type,
         unit,
         bed,
-        kind,
-        priority,
-        given,
-        phase,
-        state,
-        inactivation,
+        meant.kind,
+        meant.priority,
+        meant.priority_given,
+        meant.phase,
+        meant.state,
+        meant.inactivation,
         label,
         value,
         limit,
@@ -245,39 +213,6 @@ def _read(
 
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_TYPES = frozenset({"SP", "ST", "SA"})
-_PRIORITIES = frozenset({"PH", "PM", "PL", "PI", "PN", "PU"})
-_AS_UNKNOWN = {word: word for word, known in codes.PRIORITIES.items() if known is None}
-
-
-T = TypeVar("T")
-
-
-def _word(text: str, table: Mapping[str, T], signs: Signs) -> T | None:
-    """What a word means by a table: the whole text, or the first part of it that is known.
-
-    `Audio_Paused` and `audio paused` are `audio-paused`.
-    """
-    text = text.strip().lower()
-    if text in table:
-        return table[text]
-    for one in text.replace(signs.repetition, signs.component).split(signs.component):
-        for word in (one.strip(), _BLANKS.sub("-", one.strip())):
-            if word in table:
-                return table[word]
-    return None
-
-
-_BLANKS = re.compile(r"[\s_-]+")
-
-
-def _flags(obx: list[str], signs: Signs) -> list[str]:
-    """The flags of OBX-8, in capitals: repetitions, or parts of one."""
-    text = at(obx, 8) if len(obx) > 8 else ""
-    if not text:
-        return []
-    parts = text.replace(signs.component, signs.repetition).split(signs.repetition)
-    return [one.strip().upper() for one in parts]
 
 
 def _of_event(found: list[tuple[str, list[str]]], prefix: str) -> list[str]:
@@ -287,13 +222,16 @@ def _of_event(found: list[tuple[str, list[str]]], prefix: str) -> list[str]:
     return min(found, key=lambda one: (one[0] != prefix, one[1][3:]))[1]
 
 
+@lru_cache(maxsize=1 << 12)
 def _event(
-    event: list[str], message: Segments, profile: Profile
+    identifier: str, shown: str, signs: Signs, codec: str, profile: Profile
 ) -> tuple[str, Kind, str | None, str | None]:
-    """Code, kind by its form, label, and the code if no nomenclature or profile has it."""
-    signs = message.signs
-    number_, name, words = coded(event[3], signs.component)
-    value = at(event, 5).split(signs.repetition)[0]
+    """Code, kind by its form, label, and the code if no nomenclature or profile has it.
+
+    `identifier` is OBX-3, `shown` OBX-5.
+    """
+    number_, name, words = coded(identifier, signs.component)
+    value = shown.split(signs.repetition)[0]
     kind: Kind = "physiological"
     label = ""
     if name in _ALARM or (facet_of(number_, name) != codes.EVENT and _is_event(value, signs)):
@@ -308,9 +246,9 @@ def _event(
         parts = [part(one) for one in value.split(signs.component)]
         if not any(one.startswith("MDC") for one in parts):
             label = words or " ".join(filter(None, parts))
-    label = unescaped(label, signs, message.codec).strip()
+    label = unescaped(label, signs, codec).strip()
     code = name if name.startswith("MDC") else (number_ or name)
-    code = unescaped(code, signs, message.codec).strip()
+    code = unescaped(code, signs, codec).strip()
     for one in (name, number_, label):
         if one and one in profile.codes:
             return profile.codes[one], kind, label or None, None
@@ -325,15 +263,15 @@ def _is_event(value: str, signs: Signs) -> bool:
 
 def _source(
     found: list[tuple[str, list[str]]] | None, prefix: str, message: Segments
-) -> tuple[str, float | None, str, list[str]]:
+) -> tuple[str, float | None, str, tuple[str, ...]]:
     """What was measured, its value, its limits as written, and its flags."""
     if not found:
-        return "", None, "", []
+        return "", None, "", ()
     signs = message.signs
     obx = _of_event(found, prefix)
     number_, name, _ = coded(obx[3], signs.component)
     text = at(obx, 5).split(signs.repetition)[0]
-    flags = _flags(obx, signs)
+    flags = flags_of(at(obx, 8), signs) if len(obx) > 8 else ()
     is_metric = facet_of(number_, name) is None
     if not is_metric and obx[2] != "NM":
         number_, name, _ = coded(text, signs.component)
@@ -359,10 +297,14 @@ def _device(
     if not found:
         others = [(at(one, 4), at(one, 18)) for one in group if len(one) > 18 and one[18]]
         found = min(others, default=("", ""))[1]
-    first = found.split(signs.repetition)[0]
-    parts = [part(one) for one in first.split(signs.component)]
-    name = next((one for one in parts if one), "")
-    return unescaped(name.removeprefix("urn:uuid:"), signs, message.codec)
+    return _first_part(found, signs, message.codec).removeprefix("urn:uuid:")
+
+
+@lru_cache(maxsize=1 << 12)
+def _first_part(text: str, signs: Signs, codec: str) -> str:
+    """The first part of a field that is not empty."""
+    parts = (part(one) for one in text.split(signs.repetition)[0].split(signs.component))
+    return unescaped(next(filter(None, parts), ""), signs, codec)
 
 
 def _location(message: Segments, group: list[list[str]], profile: Profile) -> tuple[str, str]:
@@ -375,23 +317,26 @@ def _location(message: Segments, group: list[list[str]], profile: Profile) -> tu
             if unit or room or bed:
                 return profile.place(unit, room, bed)
     for obx in sorted(one[18] for one in group if len(one) > 18 and signs.repetition in one[18]):
-        parts = [
+        repeated = [
             unescaped(part(one.split(signs.component)[0]), signs, message.codec)
             for one in obx.split(signs.repetition)
         ]
-        _, bed, unit = (*parts, "", "")[:3]
+        _, bed, unit = (*repeated, "", "")[:3]
         return profile.place(unit, "", bed)
     return "", ""
 
 
-def unescaped_parts(text: str, message: Segments) -> list[str]:
+def unescaped_parts(text: str, message: Segments) -> tuple[str, ...]:
     """The components of a field's first repetition, each its first subcomponent."""
-    signs = message.signs
-    first = text.split(signs.repetition)[0]
-    return [
-        unescaped(part(one.split(signs.sub)[0]), signs, message.codec)
-        for one in first.split(signs.component)
-    ]
+    return _parts(text, message.signs, message.codec)
+
+
+@lru_cache(maxsize=1 << 12)
+def _parts(text: str, signs: Signs, codec: str) -> tuple[str, ...]:
+    return tuple(
+        unescaped(part(one.split(signs.sub)[0]), signs, codec)
+        for one in text.split(signs.repetition)[0].split(signs.component)
+    )
 
 
 def _times(

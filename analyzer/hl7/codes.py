@@ -212,6 +212,13 @@ def arc_of(place: str) -> tuple[str, int | None]:
     return before, None
 
 
+@lru_cache(maxsize=1 << 13)
+def classified(identifier: str, place: str, component: str) -> tuple[int | None, str, int | None]:
+    """Of OBX-3 and OBX-4: the facet that OBX-3 names, OBX-4 without its arc, and the arc."""
+    number, name, _ = coded(identifier, component)
+    return facet_of(number, name), *arc_of(place)
+
+
 @lru_cache(maxsize=1 << 12)
 def direction_of(code: str) -> str:
     """`low` or `high` for an alarm of a limit, else empty.

@@ -10,10 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from analyzer.hl7.alert import Alert
+from analyzer.hl7.identity import LONG_ID
+from analyzer.hl7.profile import UNKNOWN
+from analyzer.hl7.rows import (
+    BETWEEN,
+    Added,
+    Row,
+    Type,
+    digest,
+    event_of,
+    key_of,
+    response_of,
+    type_of,
+)
 from analyzer.model import (
     HOUR,
     MINUTE,
@@ -21,10 +33,7 @@ from analyzer.model import (
     Action,
     AlarmEvent,
     Fact,
-    Kind,
-    Phase,
     Priority,
-    Response,
 )
 
 KEPT_ENDED = HOUR
@@ -38,65 +47,6 @@ MOST_ROWS = 200_000
 
 
 @dataclass(slots=True)
-class Row:
-    """One alarm. Times are in ms since 1970. Until its start comes, `onset` is None."""
-
-    facility: str
-    sender: str
-    alert_id: str
-    code: str
-    alarm_id: str
-    onset: int | None
-    end: int | None
-    unit: str
-    bed: str
-    device_id: str
-    device_type: str
-    source: str
-    kind: Kind
-    priority: Priority
-    label: str | None
-    value: float | None
-    limit: float | None
-    inactivation: tuple[str, ...]
-    updated: int
-    """When its last event was."""
-    held: float | None
-    """The reading furthest beyond the limit that no event has told yet."""
-    seen: int
-    """When its last message was made."""
-
-    @property
-    def is_open(self) -> bool:
-        return self.onset is not None and self.end is None
-
-    @property
-    def key(self) -> str:
-        return key_of(self.facility, self.sender, self.alert_id, self.code)
-
-
-class Added(NamedTuple):
-    """What a message adds: facts, and the rule that applied."""
-
-    rule: str
-    facts: tuple[Fact, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-_Type = tuple[str, ...]
-
-
-def key_of(facility: str, sender: str, alert: str, code: str) -> str:
-    return "\x1f".join((facility, sender, alert, code))
-
-
-def digest(*parts: object) -> str:
-    """An id of 32 hex digits."""
-    text = "\x1f".join(["" if one is None else str(one) for one in parts])
-    return blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
-@dataclass(slots=True)
 class Episodes:
     """The table of alarms. `changed` has the keys of rows that differ from what was stored."""
 
@@ -105,7 +55,7 @@ class Episodes:
     forgotten_ends: int = 0
     """Ends whose start never came."""
     _by_alert: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    _open_types: dict[_Type, set[str]] = field(default_factory=dict)
+    _open_types: dict[Type, set[str]] = field(default_factory=dict)
     _pruned: dict[str, int] = field(default_factory=dict)
 
     # -- what a message adds
@@ -137,7 +87,14 @@ class Episodes:
     def _find(self, alert: Alert, facility: str, sender: str) -> tuple[str, tuple[str, ...]]:
         """The key of the alarm that an alert is about; of one that is not known, a new one."""
         key = key_of(facility, sender, alert.alert_id, alert.code)
-        if key in self.rows or alert.phase in ("start", "tpoint"):
+        row = self.rows.get(key)
+        if alert.code and len(alert.alert_id.partition("^")[0]) < LONG_ID:
+            name = BETWEEN.join((alert.alert_id, alert.device_id, alert.bed, alert.source))
+            own = key_of(facility, sender, name, alert.code)
+            if own in self.rows or (row and _is_another(row, alert)):
+                alert.alert_id = name
+                return own, ()
+        if row is not None or alert.phase in ("start", "tpoint"):
             return key, ()
         if not alert.code:
             known = [
@@ -172,7 +129,7 @@ class Episodes:
         notes: tuple[str, ...],
     ) -> Added:
         row = self._row(alert, facility, sender, at)
-        facts: list[Fact] = [_event(row, "start", at, alert.value)]
+        facts: list[Fact] = [event_of(row, "start", at, alert.value)]
         rule = "start"
         if alert.phase not in ("start", ""):
             rule, notes = "joined", (*notes, "joined")
@@ -181,7 +138,7 @@ class Episodes:
             end = waiting.updated if waiting.updated > at else waiting.seen
             if end >= at:
                 row.end = end
-                facts.append(_event(row, "end", end, None))
+                facts.append(event_of(row, "end", end, None))
                 rule, notes = "start after its end", (*notes, "end_first")
             else:
                 self.forgotten_ends += 1
@@ -197,7 +154,7 @@ class Episodes:
             return Added("repeated", (), ("repeated",))
         row = self._row(alert, facility, sender, at)
         row.end = at
-        facts = (_event(row, "start", at, alert.value), _event(row, "end", at, None))
+        facts = (event_of(row, "start", at, alert.value), event_of(row, "end", at, None))
         self._put(key, row)
         return Added("point in time", facts)
 
@@ -210,7 +167,7 @@ class Episodes:
 
     def _end(self, alert: Alert, row: Row, at: int, notes: tuple[str, ...]) -> Added:
         facts: list[Fact] = self._answered(alert, row, at)
-        facts.append(_event(row, "end", at, row.held))
+        facts.append(event_of(row, "end", at, row.held))
         key = row.key
         self._unindex(key, row)
         row.end, row.held, row.updated = at, None, at
@@ -231,7 +188,7 @@ class Episodes:
         row.inactivation = alert.inactivation
         self.changed.add(row.key)
         return [
-            _response(row, cast("Action", action), at)
+            response_of(row, cast("Action", action), at)
             for action in alert.inactivation
             if action not in known
         ]
@@ -249,7 +206,7 @@ class Episodes:
                 row.priority = alert.priority
             row.value = held if held is not None else row.value
             row.limit = alert.limit if alert.limit is not None else row.limit
-            facts.append(_event(row, "update", at, row.value))
+            facts.append(event_of(row, "update", at, row.value))
             row.updated, row.held = at, None
             self.changed.add(row.key)
         elif differs and held != row.held:
@@ -342,29 +299,37 @@ class Episodes:
             self._unindex(key, before)
         self.rows[key] = row
         self.changed.add(key)
-        self._by_alert.setdefault((row.facility, row.alert_id), set()).add(key)
+        self._by_alert.setdefault((row.facility, row.own_id), set()).add(key)
         if row.is_open:
-            self._open_types.setdefault(_type_of(row), set()).add(key)
+            self._open_types.setdefault(type_of(row), set()).add(key)
 
     def _unindex(self, key: str, row: Row) -> None:
-        same = self._open_types.get(_type_of(row))
+        same = self._open_types.get(type_of(row))
         if same is not None:
             same.discard(key)
             if not same:
-                del self._open_types[_type_of(row)]
+                del self._open_types[type_of(row)]
 
     def _drop(self, key: str) -> None:
         row = self.rows.pop(key)
         self._unindex(key, row)
-        same = self._by_alert[row.facility, row.alert_id]
+        same = self._by_alert[row.facility, row.own_id]
         same.discard(key)
         if not same:
-            del self._by_alert[row.facility, row.alert_id]
+            del self._by_alert[row.facility, row.own_id]
         self.changed.add(key)
 
 
-def _type_of(row: Row) -> _Type:
-    return row.facility, row.sender, row.unit, row.bed, row.device_id, row.source, row.code
+def _is_another(row: Row, alert: Alert) -> bool:
+    """Whether an alert of the same id and event is about another device, bed or source: some
+    senders count for each device, and some name a whole therapy.
+    """
+    if alert.source and row.source and alert.source != row.source and not _ends(alert):
+        return True  # an end may name its source otherwise
+    application = row.sender.partition("^")[0]
+    if "no_device" in alert.notes or row.device_id == application:
+        return "no_bed" not in alert.notes and row.bed not in (alert.bed, UNKNOWN)
+    return alert.device_id != row.device_id
 
 
 def _ends(alert: Alert) -> bool:
@@ -407,44 +372,3 @@ def _extreme(
     low = direction == "low" or (not direction and limit is not None and value < limit)
     high = direction == "high" or (not direction and limit is not None and value > limit)
     return min(held, value) if low else max(held, value) if high else value
-
-
-def _event(row: Row, phase: Phase, at: int, value: float | None) -> AlarmEvent:
-    return AlarmEvent(
-        event_id=digest(
-            row.sender,
-            row.alarm_id,
-            phase,
-            row.inactivation if phase == "update" else "",
-            row.priority if phase != "end" else "",
-            value,
-            at,
-        ),
-        alarm_id=row.alarm_id,
-        phase=phase,
-        at=at,
-        facility=row.facility,
-        unit=row.unit,
-        bed=row.bed,
-        device_id=row.device_id,
-        device_type=row.device_type,
-        code=row.code,
-        kind=row.kind,
-        priority=row.priority,
-        source=row.source,
-        label=row.label,
-        value=value,
-        limit=row.limit if value is not None else None,
-    )
-
-
-def _response(row: Row, action: Action, at: int) -> Response:
-    return Response(
-        event_id=digest(row.sender, row.alarm_id, "response", action, at),
-        facility=row.facility,
-        at=at,
-        action=action,
-        alarm_id=row.alarm_id,
-        bed=row.bed,
-        unit=row.unit,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from analyzer.hl7.profile import Profile
 from analyzer.hl7.stamps import A_STAMP, WrongTime, Zone, moment, read
@@ -69,6 +70,7 @@ def header_of(message: Segments) -> Header:
     )
 
 
+@lru_cache(maxsize=1 << 10)
 def named(text: str, component: str) -> str:
     """The first part of a name that is not empty (HD.1, else HD.2)."""
     for one in text.split(component):

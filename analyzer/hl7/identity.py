@@ -13,7 +13,7 @@ _UUID = re.compile(
     re.IGNORECASE,
 )
 _EUI = re.compile(r"[0-9a-f]{2}(?:[-:]?[0-9a-f]{2}){5,7}", re.IGNORECASE)
-_LONG_ID = 16
+LONG_ID = 16
 
 
 @lru_cache(maxsize=1 << 12)
@@ -30,7 +30,7 @@ def alert_id(text: str, component: str) -> str:
         found = _UUID.fullmatch(one)
         if found is not None:
             return "-".join(found.groups()).lower()
-    if len(parts[0]) >= _LONG_ID:
+    if len(parts[0]) >= LONG_ID:
         return parts[0]
     if len(parts) > 2 and _EUI.fullmatch(parts[2]) is not None:
         parts[2] = parts[2].replace("-", "").replace(":", "").lower()

@@ -57,6 +57,8 @@ class Profile:
     roles: Mapping[str, str | None] = field(default_factory=dict)
     """Roles (ROL-3) by code; None: it is nobody who answers alarms."""
 
+    __hash__ = object.__hash__  # so that what it makes of a message's words can be remembered
+
     def place(self, unit: str, room: str, bed: str) -> tuple[str, str]:
         """The names of a unit and a bed, empty where the sender gives none."""
         if self.bed_form is not None and (room or bed):

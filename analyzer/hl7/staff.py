@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from analyzer.hl7.alert import unescaped_parts
-from analyzer.hl7.episodes import Added, Episodes, digest
+from analyzer.hl7.episodes import Episodes
 from analyzer.hl7.header import Header
 from analyzer.hl7.identity import identity
 from analyzer.hl7.profile import Profile
+from analyzer.hl7.rows import Added, digest
 from analyzer.hl7.stamps import A_STAMP, WrongTime
 from analyzer.hl7.text import NoMessage, Segments, at, unescaped
 from analyzer.model import Action, Assignment, Fact, Response

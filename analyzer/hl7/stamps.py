@@ -24,6 +24,7 @@ _FORM = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?(.*)", re.ASCII)
+_USUAL = len("20260301070000+0100")
 A_STAMP = "a time such as 20260301070000.250+0100"
 A_ZONE = "a time with an offset such as +0100; or set the sender's zone in a profile"
 A_REAL_HOUR = "a time that exists; the clocks were put forward over it"
@@ -51,6 +52,11 @@ def read(text: str) -> tuple[int, int | None]:
     >>> read("20260124124738^S") == read("2026-01-24T12:47:38")
     True
     """
+    if len(text) == _USUAL and text[:14].isdigit() and text.isascii():
+        midnight, offset = _midnight(text[:8]), _offset(text[14:])
+        hour, minute, seconds = int(text[8:10]), int(text[10:12]), int(text[12:14])
+        if midnight is not None and offset is not None and hour < 24 and max(minute, seconds) < 60:
+            return midnight + (hour * 3600 + minute * 60 + seconds) * 1000, offset
     text = text.strip()
     found = _FORM.fullmatch(text)
     if found is None:
@@ -84,6 +90,22 @@ def read(text: str) -> tuple[int, int | None]:
             raise WrongTime(A_STAMP)
         offset = (int(hours) * 60 + int(minutes)) * (-60_000 if sign == "-" else 60_000)
     return local * 1000 + milliseconds, offset
+
+
+@lru_cache(maxsize=64)
+def _midnight(day: str) -> int | None:
+    try:
+        return read(day + "0000")[0]
+    except WrongTime:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _offset(text: str) -> int | None:
+    try:
+        return read("200001010000" + text)[1]
+    except WrongTime:
+        return None
 
 
 def moment(text: str, zone: Zone | None, offset: int | None, near: int | None) -> int:

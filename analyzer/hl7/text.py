@@ -59,6 +59,7 @@ _CODECS |= {f"{name}125{n}": f"cp125{n}" for name in ("CP", "WINDOWS") for n in 
 """HL7 table 0211 and what senders write instead, by letters and digits; empty: as it comes."""
 _ENOUGH_FOR_MSH = 4096
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+_USUAL = frozenset({"OBX", "OBR", "PID", "PV1", "ROL", "EVN", "PRT", "NTE", "ORC", "MSA"})
 _FOREIGN = re.compile(r"[A-Z][A-Z0-9]{2}[|^~&\\\\#!$*{]")
 """What begins a segment of other separators than the message's: it continues no field."""
 _NULL = '""'
@@ -180,7 +181,7 @@ def parse(data: bytes) -> Segments:
     msh.insert(1, field)
     others: list[list[str]] = []
     for line in lines[1:]:
-        if line[3:4] == field and _SEGMENT.match(line):
+        if line[3:4] == field and (line[:3] in _USUAL or _SEGMENT.match(line)):
             others.append(line.split(field))
             continue
         line = line.strip("\x1c\x0b\0 \t")

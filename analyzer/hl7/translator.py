@@ -11,10 +11,11 @@ from typing import Any, Literal, NamedTuple
 
 from analyzer.hl7.alert import Alert, read_alerts
 from analyzer.hl7.codes import EVENT, PHASE, coded, facet_of, is_heartbeat
-from analyzer.hl7.episodes import Added, Episodes
+from analyzer.hl7.episodes import Episodes
 from analyzer.hl7.header import Header, header_of
 from analyzer.hl7.profile import Profile, Profiles
 from analyzer.hl7.recordings import messages
+from analyzer.hl7.rows import Added
 from analyzer.hl7.staff import Roster, answer
 from analyzer.hl7.text import NoMessage, Segments, at, parse
 from analyzer.model import AlarmEvent, Fact, FactError

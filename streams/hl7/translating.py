@@ -44,6 +44,8 @@ MOST_AT_ONCE = 5000
 """Messages of one transaction."""
 YIELD_EVERY = 500
 """Messages after which the event loop may do something else, such as heartbeats."""
+FETCH_BYTES = 16 << 20
+"""More than `MOST_AT_ONCE` messages, so that the next transaction need not wait for the broker."""
 POLL_MS = 200
 AGAIN_SECONDS = 1.0
 READ_SECONDS = 30.0
@@ -272,7 +274,7 @@ class Translating(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             fetch_max_wait_ms=POLL_MS,
-            max_partition_fetch_bytes=4 << 20,
+            max_partition_fetch_bytes=FETCH_BYTES,
         )
         try:
             await self._consumer.start()

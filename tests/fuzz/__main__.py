@@ -1,5 +1,5 @@
 """`python -m tests.fuzz`: each target in a process of its own, driven by atheris; the interface by
-schemathesis.
+schemathesis; rows of tables without either.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.targets import CORPUS, INTERFACE, TARGETS
+from tests.fuzz.rows import fuzz_rows
+from tests.fuzz.targets import CORPUS, INTERFACE, ROWS, ROWS_SHARE, TARGETS
 
 INPUTS = 1_000_000
 SECONDS_AN_INPUT = 20
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         "targets",
         nargs="*",
         metavar="TARGET",
-        help=f"{', '.join([*TARGETS, INTERFACE])} (default: all)",
+        help=f"{', '.join([*TARGETS, ROWS, INTERFACE])} (default: all)",
     )
     parser.add_argument(
         "--inputs",
@@ -50,11 +51,11 @@ def main(arguments: Sequence[str]) -> int:
         help="run one target on this file alone, with the traceback",
     )
     options = parser.parse_args(arguments)
-    chosen = options.targets or [*TARGETS, INTERFACE]
-    if unknown := set(chosen) - {*TARGETS, INTERFACE}:
+    chosen = options.targets or [*TARGETS, ROWS, INTERFACE]
+    if unknown := set(chosen) - {*TARGETS, ROWS, INTERFACE}:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     if options.one is not None:
-        for name in chosen:
+        for name in set(chosen) & set(TARGETS):
             TARGETS[name].one(options.one.read_bytes())
         return 0
     shares = {name: _share(name) for name in chosen}
@@ -62,10 +63,8 @@ def main(arguments: Sequence[str]) -> int:
     for name, share in shares.items():
         inputs = max(round(options.inputs * share / sum(shares.values())), 1)
         began = time.monotonic()
-        found = (
-            _interface(inputs, options.seed)
-            if name == INTERFACE
-            else _run(name, inputs, options.seed)
+        found = _others.get(name, lambda *given, name=name: _run(name, *given))(
+            inputs, options.seed
         )
         print(
             f"{name}: {inputs} inputs, {time.monotonic() - began:.0f} s, {found or 'no finding'}",
@@ -77,11 +76,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _share(name: str) -> float:
-    return (
-        TARGETS[name].share
-        if name != INTERFACE
-        else 1 - sum(target.share for target in TARGETS.values())
-    )
+    if name in TARGETS:
+        return TARGETS[name].share
+    rest = 1 - sum(target.share for target in TARGETS.values())
+    return ROWS_SHARE if name == ROWS else rest - ROWS_SHARE
 
 
 def _run(name: str, inputs: int, seed: int) -> str | None:
@@ -163,6 +161,9 @@ def _interface(inputs: int, seed: int) -> str | None:
     from tests.fuzz.interface import ask_interface
 
     return ask_interface(inputs, seed)
+
+
+_others = {INTERFACE: _interface, ROWS: fuzz_rows}
 
 
 if __name__ == "__main__":

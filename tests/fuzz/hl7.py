@@ -11,12 +11,14 @@ from analyzer.hl7 import (
     NoMessage,
     TooLong,
     Translator,
+    Verdict,
     acknowledgement,
     pieces,
     stripped,
 )
 from tests.fuzz.facts import CANARY
 
+_VERDICTS: tuple[Verdict, ...] = ("kept", "again", "never")
 _NOW = "20260301120000+0000"
 _LONGEST = 512
 
@@ -28,26 +30,27 @@ def translate(data: bytes) -> None:
         return
     patient = b"\rPID|1|%b|%b||%b^%b\rNK1|1|%b\r" % ((CANARY.encode(),) * 5)
     translator = Translator()
+    data += patient
     outcome = translator.translate(data)
     assert (outcome.kind == "rejected") == (outcome.refusal is not None)
+    said = [repr(outcome)]
     if again and data.count(b"OBR") < 2 and b"ROL" not in data:
         known = {getattr(fact, "event_id", None) for fact in outcome.facts}
         more = translator.translate(data).facts
         assert all(getattr(fact, "event_id", None) in known for fact in more)
-    for verdict in ("kept", "again", "never"):
-        acknowledgement(data, verdict, _NOW)
-    for piece in pieces(data):
-        assert piece.line > 0
-    with_patient = Translator()
-    said = [repr(with_patient.translate(data + patient))]
-    episodes = with_patient.episodes
+    acknowledgement(data, _VERDICTS[len(data) % 3], _NOW)
+    episodes = translator.episodes
     said.append(repr([episodes.stored(key) for key in episodes.rows]))
+    if len(data) % 4 == 0:
+        for piece in pieces(data):
+            assert piece.line > 0
     try:
-        kept = stripped(data + patient)
+        kept = stripped(data)
     except NoMessage as error:
         said.append(str(error))
     else:
-        assert stripped(kept) == kept
+        if len(data) % 4 == 1:
+            assert stripped(kept) == kept
         if b"\x00" not in data[:4]:
             said.append(kept.decode())
     for one in said:

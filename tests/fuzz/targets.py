@@ -24,14 +24,15 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    "decode": Target(decode_values, 0.37, 4096),
+    "decode": Target(decode_values, 0.27, 4096),
     "engine": Target(run_engine, 0.01, 4096),
     "restore": Target(restore_stored, 0.05, 2048),
     "web": Target(ask, 0.10, 4096),
     "tables": Target(read_table, 0.065, 4096),
-    "hl7": Target(translate, 0.20, 4096),
-    "frames": Target(frames, 0.20, 2048),
+    "hl7": Target(translate, 0.20, 2048),
+    "frames": Target(frames, 0.20, 640),
 }
+ROWS, ROWS_SHARE = "rows", 0.10
 INTERFACE = "interface"
 """Drawn by schemathesis from `streams/http/site/openapi.json`, so without bytes or a corpus; the
 rest of all inputs.

@@ -64,9 +64,10 @@ class Cells:
         """Texts as numbers. What is none is a fault."""
         if text.null_count() == len(text):
             return pl.repeat(None, self.height, dtype=pl.Float64, eager=True)
-        if (mark := self.table.csv.decimal) != ".":
-            text = text.str.replace_all(mark, ".", literal=True)
-        found = text.cast(pl.Float64, strict=False)
+        mark = self.table.csv.decimal
+        found = _floats(text, mark)
+        if found.null_count() > text.null_count():  # perhaps with marks of thousands
+            found = found.fill_null(_floats(_without_thousands(text, mark), mark))
         found = found.set(~found.is_finite().fill_null(True), None)
         self.faults.add(
             text.is_not_null() & found.is_null(), Fault(name, "not_a_number", "expected a number")
@@ -230,6 +231,23 @@ def _marked(texts: pl.Series, marks: dict[str, str]) -> pl.Series:
     for mark in sorted(marks, key=len, reverse=True):
         found = found.when(pl.col("t").str.starts_with(mark)).then(pl.lit(marks[mark]))
     return texts.to_frame("t").select(found.otherwise(None).alias("t")).to_series()
+
+
+def _floats(text: pl.Series, mark: str) -> pl.Series:
+    if mark != ".":
+        text = text.str.replace_all(mark, ".", literal=True)
+    return text.cast(pl.Float64, strict=False)
+
+
+def _without_thousands(text: pl.Series, mark: str) -> pl.Series:
+    """`1.234,5` without its dots. A single mark of thousands alone may be a decimal one, and
+    stays.
+    """
+    other, ours = ("." if mark == "," else ","), re.escape(mark)
+    group = rf"[{other} \u00a0']\d{{3}}"
+    form = rf"\A[+-]?\d{{1,3}}(?:(?:{group})+{ours}\d+|(?:{group}){{2,}})\z"
+    odd = text.str.contains(form).fill_null(False)
+    return text.set(~odd, None).str.replace_all(rf"[{other} \u00a0']", "")
 
 
 def _whole(pattern: str) -> str:

@@ -194,7 +194,9 @@ class _Guess:
             if codes:
                 yield "      words:  # DECIDE: the hours of each code, or null for a day off"
                 for one in codes[:_MOST_WORDS]:
-                    hours = "null" if one.lower() in _DAYS_OFF else '"07:00-19:00"'
+                    at_night = one.lower().startswith("n")
+                    hours = '"19:00-07:00"' if at_night else '"07:00-19:00"'
+                    hours = "null" if one.lower() in _DAYS_OFF else hours
                     yield f"        {_name(one)}: {hours}"
         else:
             for role, column in (("from", start), ("to", end)):
@@ -344,8 +346,11 @@ class _Guess:
         if column.is_clock:
             day = next((one for one in self._columns if one.is_date), None)
             if day is not None:
-                form = f'"{day.formats[0]} {column.formats[0]}"'
+                date, clock = day.formats[0], column.formats[0]
+                if day.is_either_order and "%p" in clock:  # as in America
+                    date = date.replace("%d/%m", "%m/%d")
                 names = f"[{self._use(day)}, {self._use(column)}]"
+                form = f'"{date} {clock}"'
                 yield f"    {role}: {{columns: {names}, time: {form}}}{_either(day)}"
                 return
         form = _formats_of(column)

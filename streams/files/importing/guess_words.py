@@ -27,8 +27,8 @@ PHASES = (
     ),
 )
 VERDICTS = (
-    ("non_actionable", r"fp|false|non|no\b|nein|irrelevant|nuisance"),
-    ("actionable", r"tp|true|action|yes|ja|relevant"),
+    ("non_actionable", r"fp|false|non|no\b|^n$|^0$|nein|irrelevant|nuisance"),
+    ("actionable", r"tp|true|action|yes|^[yj]$|^1$|ja|relevant"),
 )
 TECHNICAL = (
     r"(?i)leads?[ _-]?off|leads? fail|electrode|elektrode|disconnect|sensor|probe|cable|artifact|"

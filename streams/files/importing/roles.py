@@ -31,7 +31,7 @@ _NAMES: dict[str, str] = {
     r"\u30d9\u30c3\u30c9|\u75c5\u5e8a|\u90e8\u5c4b",
     "priority": r"prio|level|severity|colou?r|farbe|grade|urgency|stufe|"
     r"\u30ec\u30d9\u30eb|\u512a\u5148",
-    "class": r"judg|verdict|adjudic|annotat|bewert|relevan",
+    "class": r"judg|verdict|adjudic|annotat|bewert|relevan|^actionable",
     "phase": r"phase|state|status|action|\u72b6\u614b|event ?type|zustand",
     "limit": r"limit|threshold|grenz|setting|\u8a2d\u5b9a",
     "value": r"value|wert|reading|\u5024",
@@ -59,12 +59,16 @@ FORMATS = (
     "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M",
     "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
     "%d/%m/%Y %I:%M:%S %p",
     "%d-%b-%Y %H:%M:%S",
     "%d %b %Y %H:%M:%S",
     "%Y%m%d%H%M%S",
     "%Y-%m-%d %H:%M:%S:%f",
     "%Y-%m-%d %H:%M:%S,%f",
+    "%d.%m.%Y %H:%M:%S.%f",
+    "%d.%m.%Y %H:%M:%S,%f",
+    "%m/%d/%Y %H:%M:%S.%f",
 )
 DATES = ("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%b-%Y")
 CLOCKS = ("%H:%M:%S", "%H:%M:%S.%f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
@@ -147,7 +151,7 @@ def _find_times(column: Column) -> None:
     if _share(texts, lambda one: _RFC3339.fullmatch(one) is not None) >= _MOST:
         column.formats = ["rfc3339"]
         return
-    numbers = [float(one.replace(",", ".")) for one in texts if _is_number(one)]
+    numbers = [_float(one) for one in texts if _is_number(one)]
     if len(numbers) >= _MOST * len(texts):
         year_2000, year_2100 = 946_684_800, 4_133_980_800
         inside = sum(year_2000 <= one <= year_2100 for one in numbers)
@@ -199,7 +203,11 @@ def _fits(text: str, form: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[+-]?\d+([.,]\d+)?", text) is not None
+    return re.fullmatch(r"[+-]?\d+([.,]\d+)?|[+-]?\d{1,3}(\.\d{3})+,\d+", text) is not None
+
+
+def _float(text: str) -> float:
+    return float((text.replace(".", "") if "," in text else text).replace(",", "."))
 
 
 def _share(texts: Sequence[str], fits: object) -> float:

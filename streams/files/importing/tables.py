@@ -144,6 +144,8 @@ class Tables:
             for one in takers:
                 self._give(one.take(frame, parts))
         name = shown(given.path)
+        if unread := [one for one in given.batches.columns if one and one not in wanted]:
+            self._noted.append(f"{name}: columns that are not read: {names_shown(unread)}")
         self._said += given.batches.words()
         for one in takers:
             self._give(one.finish())

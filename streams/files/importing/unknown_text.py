@@ -5,6 +5,7 @@ columns.
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 from streams.files.importing.batches import is_workbook
@@ -40,10 +41,19 @@ def how_written(path: Path) -> tuple[Csv, list[str]]:
 
 
 def _encoding(data: bytes) -> str:
+    if not _of_several_bytes(data):
+        return next((name for name in _OTHERS if _reads(data, name)), "latin-1")
     scores = {name: _kana(data.decode(name)) for name in _JAPANESE if _reads(data, name)}
-    if scores and max(scores.values()) > 0.5:
+    if scores and max(scores.values()) >= 0.5:
         return max(scores, key=lambda name: scores[name])
     return next((name for name in _OTHERS if _reads(data, name)), "latin-1")
+
+
+def _of_several_bytes(data: bytes) -> bool:
+    """Whether letters may take two bytes: in the west, single ones stand between ASCII letters."""
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    found = sum(map(len, runs))
+    return found >= 2 * len(runs) or 4 * sum(0x81 <= one <= 0x9F for one in data) >= found
 
 
 def _reads(data: bytes, encoding: str) -> bool:
@@ -63,8 +73,9 @@ def _kana(text: str) -> float:
 
 
 def _columns(line: str, delimiter: str) -> int:
+    """How many columns of a line have something in them."""
     try:
-        return len(next(csv.reader([line], delimiter=delimiter), []))
+        return sum(map(bool, next(csv.reader([line], delimiter=delimiter), [])))
     except csv.Error:  # longer than any column
         return 0
 
@@ -74,7 +85,7 @@ def _above(lines: list[str]) -> int:
     best = 0
     for delimiter in DELIMITERS:
         counts = [_columns(line, delimiter) for line in lines]
-        most = max(set(counts), key=counts.count, default=0)
-        if most > 2 and counts.count(most) > len(counts) // 2:
+        most = max(set(counts), key=lambda one: (counts.count(one), one), default=0)
+        if most > 2 and 2 * counts.count(most) >= len(counts) - counts.count(0):
             best = max(best, next(at for at, one in enumerate(counts) if 2 * one > most))
     return best

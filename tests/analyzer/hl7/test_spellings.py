@@ -12,8 +12,12 @@ PHASE = "OBX|2|ST|68481^MDC_ATTR_EVENT_PHASE^MDC|{}.3|{}"
 
 
 def told(*data: bytes, profile: Profile | None = None) -> list[str]:
-    """What messages became: kinds, phases and actions."""
-    return [_one(one) for one in outcomes(*data, profile=profile)]
+    """What messages became: kinds, phases and actions; without their patient they are the same."""
+    found = [_one(one) for one in outcomes(*data, profile=profile)]
+    if all(len(messages(one)) == 1 for one in data):
+        kept = map(stripped, data)
+        assert [_one(one) for one in outcomes(*kept, profile=profile)] == found
+    return found
 
 
 def _one(outcome: Outcome) -> str:
@@ -283,3 +287,42 @@ def test_numbers_of_roles_within_a_message_identify_no_assignment() -> None:
     assert len(ids) == 2
     late = "ROL|1|AD|RN^nurse|N-1|20260301220000+0000|20260301060000+0000"
     assert "ends_before_it_begins" in outcomes(adt("ICU^R1^B7", late))[0].notes
+
+
+def test_a_short_id_of_several_devices_or_sources_is_as_many_alarms() -> None:
+    def of(phase: str, device: str, second: int, **more: str) -> bytes:
+        time = f"202603011200{second}+0000"
+        return alert(phase, id_="1", device=device, onset=time, time=time, **more)
+
+    end = {"state": "inactive"}
+    found = outcomes(
+        of("start", "d1", 10),
+        of("start", "d2", 20),
+        of("continue", "d2", 25),
+        of("end", "d1", 30, **end),
+        of("end", "d2", 40, **end),
+        of("end", "d2", 41, **end),
+    )
+    assert [_one(one) for one in found] == [
+        "alarm start",
+        "alarm start",
+        "unchanged",
+        "alarm end",
+        "alarm end",
+        "unchanged",
+    ]
+    first, second = ({fact.alarm_id for fact in found[n].facts} for n in (0, 1))  # type: ignore[union-attr]
+    assert first != second
+    assert {fact.alarm_id for fact in found[4].facts} == second  # type: ignore[union-attr]
+    other = of("start", "d1", 20).replace(b"150456^MDC_PULS_OXIM_SAT_O2", b"150020^MDC_PRESS_BLD")
+    assert told(of("start", "d1", 10), other) == ["alarm start", "alarm start"]
+    early = of("end", "d2", 20, **end)  # whose start comes late
+    assert told(of("start", "d1", 10), early, of("start", "d2", 15)) == [
+        "alarm start",
+        "unchanged",
+        "alarm start end",
+    ]
+    nameless = of("end", "", 30, **end)  # does not tell which device, so its id alone counts
+    assert told(of("start", "d1", 10), nameless) == ["alarm start", "alarm end"]
+    unique = alert(id_="a-very-long-alert-id-1", device="d2", time="20260301120030+0000")
+    assert told(alert(device="d1"), unique) == ["alarm start", "unchanged"]

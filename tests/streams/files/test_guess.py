@@ -75,3 +75,28 @@ def test_a_table_without_names_of_columns_is_refused(tmp_path: Path) -> None:
     assert done.status == 2
     assert "the first line seems to hold data" in done.err
     assert "B1" not in done.err
+
+
+HEAD = "Unit;Bed;Alarm;Priority;Start;End"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (f"{HEAD}\nS\u00e4le;B1;x;High;1;2\n".encode("cp1252"), "encoding: cp1252"),
+        (f"{HEAD}\nS\u00e4le\u00df;B1;\u00d6;High;1;2\n".encode("cp1252"), "encoding: cp1252"),
+        (f"{HEAD}\n\u75c5\u68df;1;\u96fb\u6975\u5916\u308c;High;1;2\n".encode("cp932"), "cp932"),
+        (f"{HEAD}\n\u75c5\u68df;1;\u96fb\u6975\u5916\u308c;High;1;2\n".encode("euc_jp"), "euc_jp"),
+        (f"Report;;;;;\nof today;;;;;\n\n{HEAD}\nA;1;x;High;1;2\n".encode(), "skip: 3"),
+        (f"{HEAD};Actionable\nA;1;x;High;1;2;Yes\nA;1;x;High;3;4;No\n".encode(), "Yes: actionable"),
+        (
+            f"{HEAD};Value\nA;1;x;High;1;2;1.234,5\nA;1;x;High;3;4;86,5\n".encode(),
+            "    value: Value\n",
+        ),
+        (b"Unit,Bed,Alarm,Start\nA,1,x,3/1/2026 1:00:00 PM\n", '"%m/%d/%Y %I:%M:%S %p"'),
+        (b"Date;Unit;Bed;Nurse;Shift\n2026-03-01;A;1;N1;N\n", 'N: "19:00-07:00"'),
+    ],
+)
+def test_what_strangers_write_is_recognised(data: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(data)
+    assert says in guess(tmp_path / "table.csv", tmp_path)

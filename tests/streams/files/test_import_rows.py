@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.files.importing import facts_of_tables
 from tests.harness.imports import imported
+from tests.harness.workers import run
 
 STATIC = """
     facility: {value: H}
@@ -309,3 +311,38 @@ def test_rows_that_do_not_count_are_left_out_and_said(tmp_path: Path) -> None:
     assert found.spans() == {("LO", at(0), at(10)), ("LO", at(10), at(30))}
     assert "note: " in found.done.err
     assert "2 rows are left out, as the mapping says (only, leave_out): alarms" in found.done.err
+
+
+@pytest.mark.parametrize(
+    ("decimal", "text", "value"),
+    [
+        (",", "1.234,5", 1234.5),
+        (",", "1.234.567", 1234567.0),
+        (",", "1 234,5", 1234.5),
+        (".", '"1,234.5"', 1234.5),
+        (".", "1'234.5", 1234.5),
+        (".", '"1,234"', None),
+        (",", "1.234", 1.234),
+    ],
+)
+def test_marks_of_thousands_are_left_out_where_nothing_else_is_meant(
+    decimal: str, text: str, value: float | None, tmp_path: Path
+) -> None:
+    delimiter = "," if decimal == "." else ";"
+    names = "facility,unit,bed,device_type,code,priority,start,value".replace(",", delimiter)
+    row = "H,U,B,monitor,LO,low,1772348400000,{}".replace(",", delimiter).format(text)
+    (tmp_path / "t.csv").write_text(f"{names}\n{row}\n")
+    (tmp_path / "m.yml").write_text(f'csv: {{decimal: "{decimal}"}}\n')
+    found = facts_of_tables([tmp_path / "t.csv"], tmp_path / "m.yml")
+    if value is None:
+        assert found.rejected["field"].to_list() == ["value"]
+    else:
+        assert found.alarms is not None
+        assert found.alarms["value"].to_list() == [value]
+
+
+def test_columns_that_nothing_reads_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Bed,Code,Begin,Actionable\nB1,LO,1772348400000,Yes\n")
+    (tmp_path / "m.yml").write_text(f"alarms:\n  fields:{STATIC}    start: Begin\n")
+    done = run("import", "--mapping", tmp_path / "m.yml", tmp_path / "t.csv", "--out", tmp_path)
+    assert "t.csv: columns that are not read: Actionable\n" in done.err

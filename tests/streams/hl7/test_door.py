@@ -251,3 +251,29 @@ def test_gateways_need_a_certificate_where_an_authority_is_named(tmp_path: Path)
     assert len(kafka.kept) == 1
     with pytest.raises(Hl7Error, match="expected PEM"):
         Doors("127.0.0.1", [0], key, cert).tls()
+
+
+def test_a_batch_is_kept_message_by_message_and_acknowledged_once() -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+        one = await gateway()
+        batch = b"FHS|^~\\&|GW\rBHS|^~\\&|GW\r" + alert(control="7") + alert(facility="West")
+        one.send(batch + b"BTS|2\rFTS|1\r", *numbered(1))
+        assert await one.answers(2) == [b"MSA|CA|7", b"MSA|CA|0"]
+        assert [key for key, _ in kafka.kept] == [b"General", b"West", b"General"]
+        kafka.answers = "refuses"
+        one.send(batch)
+        assert await one.answers(1) == [b"MSA|CE|7"]
+
+    played(story, Kafka())
+
+
+def test_an_answer_is_keyed_by_the_hospital_of_the_alarm() -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+        one = await gateway()
+        for trigger in ("R41", "R42"):
+            kind = f"ORA^{trigger}^ORA_{trigger}"
+            one.send(message("OBR|1||x", kind=kind, facility="PAGERS", receiver="General"))
+        assert await one.answers(2) == [b"MSA|CA|1"] * 2
+        assert [key for key, _ in kafka.kept] == [b"General"] * 2
+
+    played(story, Kafka())
