@@ -11,8 +11,9 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana.panels import Panel
 from grafana.queries import DATASOURCE
 
-HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (
-    f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline")
+HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE, HISTORY = (
+    f"alarm-fatigue-{name}"
+    for name in ("hospital", "unit", "clinician", "types", "pipeline", "history")
 )
 TAG = "alarm-fatigue"
 """The tag of boards in the menu. The clinician's board has none: it opens only from a unit."""
@@ -136,6 +137,7 @@ class Board:
         marks: Sequence[dashboard.AnnotationQuery],
         since: str = "now-12h",
         listed: bool = True,
+        refresh: str = "30s",
     ) -> None:
         self._board = (
             dashboard.Dashboard(title)
@@ -145,7 +147,7 @@ class Board:
             .readonly()
             .tooltip(models.DashboardCursorSync.CROSSHAIR)
             .time(since, "now")
-            .refresh("30s")
+            .refresh(refresh)
             .timezone("browser")
             .variables([_datasource(), *variables])
             .annotations([*marks])
