@@ -125,8 +125,8 @@ def board() -> Board:
                 EMPTY,
             ),
         ),
-        (10, _stacked("Alarms a day, by priority", "priority", PRIORITIES)),
-        (10, _stacked("Alarms a day, by class", "class", CLASSES)),
+        (12, _stacked("Alarms a day, by priority", "priority", PRIORITIES)),
+        (13, _stacked("Alarms a day, by class", "class", CLASSES)),
     )
     one.heading("Day and night")
     one.line(10, (18, _shifts()), (6, _note()))
