@@ -68,14 +68,16 @@ def _values(
     return one.multi(False).include_all(False)
 
 
-def facility(several: bool = False) -> Variable:
-    return _values("facility", "Facility", f"label_values({_FACILITY}, facility)", several)
+def facility(several: bool = False, of: str = _FACILITY) -> Variable:
+    """`of`: a metric that every facility has."""
+    return _values("facility", "Facility", f"label_values({of}, facility)", several)
 
 
-def unit(several: bool = False) -> Variable:
+def unit(several: bool = False, of: str = _FACILITY) -> Variable:
+    """`of`: a metric that every unit has."""
     equals = "=~" if several else "="
     return _values(
-        "unit", "Unit", f'label_values({_FACILITY}{{facility{equals}"$facility"}}, unit)', several
+        "unit", "Unit", f'label_values({of}{{facility{equals}"$facility"}}, unit)', several
     )
 
 

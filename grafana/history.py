@@ -22,6 +22,7 @@ from grafana.tables import Column, grid
 
 EMPTY = "No hour of this time is known, or fewer than five clinicians were on duty"
 _HOURS = "Of whole hours with at least five clinicians on duty, or with none that is known."
+_SHOWN = "unit:alarm_fatigue_shown:hour"
 
 
 class Rate(Protocol):
@@ -106,7 +107,7 @@ def board() -> Board:
         "History",
         "Units over weeks and months: is it better than before, at which hours is it worst, how do "
         "day and night differ. From hourly totals, which Prometheus can keep for years.",
-        [facility(several=True), unit(several=True)],
+        [facility(several=True, of=_SHOWN), unit(several=True, of=_SHOWN)],
         [CHANGED_IN_HOUR, CHANGE_RECORDS],
         since="now-28d",
         refresh="5m",
