@@ -190,10 +190,10 @@ def _parser() -> argparse.ArgumentParser:
     stages.add_argument("--note", default="", help="what was changed, for the history")
     report = kinds.add_parser(
         "report",
-        help="the report on a month of a hospital of 77 beds, beside the same counts in SQL",
+        help="the report on a month and a year of 77 beds, beside the same counts in SQL",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    report.add_argument("--days", type=int, default=31, help="days of the span")
+    report.add_argument("--days", type=int, default=365, help="days of the archive")
     calibration = kinds.add_parser(
         "calibration",
         help="how often the intervals of compare cover the truth",

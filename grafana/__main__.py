@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana import alarm_types, clinician, hospital, pipeline, unit
+from grafana import alarm_types, clinician, history, hospital, pipeline, unit
 
 DASHBOARDS = Path(__file__).parent / "dashboards"
 
@@ -15,7 +15,8 @@ DASHBOARDS = Path(__file__).parent / "dashboards"
 def rendered() -> dict[str, bytes]:
     """The files of `DASHBOARDS`, by name."""
     built = [
-        module.board().build() for module in (hospital, unit, clinician, alarm_types, pipeline)
+        module.board().build()
+        for module in (hospital, unit, clinician, alarm_types, pipeline, history)
     ]
     return {
         f"{one.uid}.json": (

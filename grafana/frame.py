@@ -11,8 +11,9 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana.panels import Panel
 from grafana.queries import DATASOURCE
 
-HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE = (
-    f"alarm-fatigue-{name}" for name in ("hospital", "unit", "clinician", "types", "pipeline")
+HOSPITAL, UNIT, CLINICIAN, TYPES, PIPELINE, HISTORY = (
+    f"alarm-fatigue-{name}"
+    for name in ("hospital", "unit", "clinician", "types", "pipeline", "history")
 )
 TAG = "alarm-fatigue"
 """The tag of boards in the menu. The clinician's board has none: it opens only from a unit."""
@@ -67,14 +68,16 @@ def _values(
     return one.multi(False).include_all(False)
 
 
-def facility(several: bool = False) -> Variable:
-    return _values("facility", "Facility", f"label_values({_FACILITY}, facility)", several)
+def facility(several: bool = False, of: str = _FACILITY) -> Variable:
+    """`of`: a metric that every facility has."""
+    return _values("facility", "Facility", f"label_values({of}, facility)", several)
 
 
-def unit(several: bool = False) -> Variable:
+def unit(several: bool = False, of: str = _FACILITY) -> Variable:
+    """`of`: a metric that every unit has."""
     equals = "=~" if several else "="
     return _values(
-        "unit", "Unit", f'label_values({_FACILITY}{{facility{equals}"$facility"}}, unit)', several
+        "unit", "Unit", f'label_values({of}{{facility{equals}"$facility"}}, unit)', several
     )
 
 
@@ -136,6 +139,7 @@ class Board:
         marks: Sequence[dashboard.AnnotationQuery],
         since: str = "now-12h",
         listed: bool = True,
+        refresh: str = "30s",
     ) -> None:
         self._board = (
             dashboard.Dashboard(title)
@@ -145,7 +149,7 @@ class Board:
             .readonly()
             .tooltip(models.DashboardCursorSync.CROSSHAIR)
             .time(since, "now")
-            .refresh("30s")
+            .refresh(refresh)
             .timezone("browser")
             .variables([_datasource(), *variables])
             .annotations([*marks])

@@ -111,6 +111,7 @@ def policy_lines(measure: str, where: str) -> tuple[Line, ...]:
     )
 
 
+PRIORITIES = {"high": VERMILION, "medium": ORANGE, "low": SKY}
 CLASSES = {
     "actionable": GREEN,
     "non_actionable": VERMILION,

@@ -90,6 +90,16 @@ CHANGED = mark(
     "Settings or version changed",
     "version {{version}}, policy {{policy}}",
 )
+CHANGED_IN_HOUR = mark(
+    "Worker's settings changed",
+    BLUE,
+    """count by (version, policy) (last_over_time(alarm_fatigue_build_info[1h]))
+    unless count by (version, policy) (last_over_time(alarm_fatigue_build_info[1h] offset 1h))
+    and on () count(last_over_time(alarm_fatigue_build_info[1h] offset 1h))""",
+    "Settings or version changed",
+    "version {{version}}, policy {{policy}}",
+).step("1h")
+"""For weeks, which have too many minutes for one query."""
 CHANGE_RECORDS = (
     _annotation("Alarm limits and delays changed", GREEN)
     .datasource(_GRAFANA)

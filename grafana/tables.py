@@ -27,6 +27,7 @@ _LABELS = (
     "severity",
     "tier",
     "role",
+    "shift",
 )
 """All labels of the tables' queries; a table shows those for which it has a column."""
 

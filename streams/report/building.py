@@ -12,9 +12,18 @@ from analyzer import Policy, UnitFindings
 from analyzer.history import FEWEST
 from streams.archive import Archive
 from streams.formats.calendars import Calendar
-from streams.report.changes import Counted, Made, Outcome, counted, in_reach, outcome
+from streams.report.changes import (
+    Counted,
+    Made,
+    Outcome,
+    counted,
+    in_reach,
+    joined_counts,
+    outcome,
+)
 from streams.report.figures import Figure, figures
 from streams.report.fixing import to_fix
+from streams.report.joining import joined
 from streams.report.measuring import Both, UnitDays, measured
 from streams.report.patterns import (
     Heat,
@@ -26,9 +35,18 @@ from streams.report.patterns import (
     staffing,
     top_types,
 )
-from streams.report.reading import read_alarms, read_period, read_roster, read_seen, read_states
+from streams.report.reading import (
+    QUARTER,
+    read_alarms,
+    read_period,
+    read_roster,
+    read_seen,
+    read_states,
+)
 from streams.report.span import Grid
 
+BLOCK = 31
+"""Days whose alarms are in memory at once: a month. Findings are about the last ones."""
 TO_FIX = 5
 """How many findings a unit gets: what a committee can decide on in one meeting (our own)."""
 
@@ -90,9 +108,11 @@ def report_on(
     unit: str | None = None,
     made: Iterable[Made] = (),
     fewest: int = FEWEST,
+    block: int = BLOCK,
 ) -> Hospital:
     """Of the span from `begin` to `end` (ms since 1970, not included), beside that before it.
-    `fewest`: figures about people are of at least so many clinicians.
+    `fewest`: figures about people are of at least so many clinicians; `block`: how many days are
+    read at once.
 
     Raises `ReportError` if the archive holds nothing of the span, and
     `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
@@ -106,11 +126,14 @@ def report_on(
         for one in in_reach(made, earlier.begin, end)
         if one.facility in (None, facility) and (unit is None or one.unit in (None, unit))
     ]
-    now = _read(archive, facility, grid, policy, unit, known, fewest, True)
+    now = _read(
+        archive, facility, grid.blocks(calendar, block), grid, policy, unit, known, fewest, True
+    )
     if not now.units:
         place = facility if unit is None else f"unit {unit} of {facility}"
         raise ReportError(f"the archive holds no alarms of {place} in this span")
-    before = _read(archive, facility, earlier, policy, unit, known, fewest, False)
+    blocks = earlier.blocks(calendar, block)
+    before = _read(archive, facility, blocks, earlier, policy, unit, known, fewest, False)
     units = [
         Both(one, now.grid, before.units.get(name), before.grid)
         for name, one in sorted(now.units.items())
@@ -144,6 +167,7 @@ def report_on(
 def _read(
     archive: Archive,
     facility: str,
+    blocks: Sequence[Grid],
     grid: Grid,
     policy: Policy,
     unit: str | None,
@@ -151,25 +175,33 @@ def _read(
     fewest: int,
     now: bool,
 ) -> _Read:
-    """One span at a time, so that the alarms of only one are in memory."""
-    where = facility, grid.begin, grid.end, unit
-    alarms = read_alarms(archive, *where, readings=now)
-    roster = read_roster(archive, *where)
-    states = read_states(archive, *where)
-    seen = read_seen(archive, *where)
+    """One block of days at a time, so that the alarms of only one are in memory."""
+    states = read_states(archive, facility, grid.begin, grid.end, unit)
+    seen = read_seen(archive, facility, grid.begin, grid.end, unit)
     limits = policy.fleeting, policy.findings.stale
-    units = {
-        name: measured(alarms, roster, states, hours, name, grid, limits, fewest)
-        for name, hours in seen.items()
-    }
+    parts: dict[str, list[UnitDays]] = {name: [] for name in seen}
+    counts: list[list[Counted]] = [[] for _ in made]
+    findings: list[UnitFindings] = []
+    for one in blocks:
+        last = now and one is blocks[-1]
+        alarms = read_alarms(archive, facility, one.begin, one.end, unit, readings=last)
+        roster = read_roster(archive, facility, one.begin, one.end, unit)
+        for name, moments in seen.items():
+            here = [at for at in moments if one.begin - QUARTER < at < one.end]
+            parts[name].append(measured(alarms, roster, states, here, name, one, limits, fewest))
+        for place, each in enumerate(made):
+            counts[place].append(counted(each, facility, alarms, one))
+        if last:
+            shown = {name: parts[name][-1].responses.shown for name in alarms.units if name in seen}
+            findings = to_fix(alarms.upto(one.end), facility, one, policy, shown, TO_FIX)
+    units = {name: joined(some, blocks) for name, some in parts.items()}
     some = [one.seen for one in units.values()]
-    shown = {name: units[name].responses.shown for name in alarms.units if name in units}
     return _Read(
         grid,
         units,
         np.any(some, axis=0) if some else np.zeros(len(grid.dates), np.bool_),
-        to_fix(alarms.upto(grid.end), facility, grid, policy, shown, TO_FIX) if now else [],
-        [counted(one, facility, alarms, grid) for one in made],
+        findings,
+        [joined_counts(some) for some in counts],
     )
 
 

@@ -145,6 +145,14 @@ def counted(made: Made, facility: str, alarms: Alarms, grid: Grid) -> Counted:
     )
 
 
+def joined_counts(parts: Sequence[Counted]) -> Counted:
+    """The counts of neighbouring days."""
+    return Counted(
+        np.concatenate([one.alarms for one in parts]),
+        np.concatenate([one.actionable for one in parts]),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a change: alarms a day before and after, and of these the actionable ones.

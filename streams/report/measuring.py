@@ -65,6 +65,8 @@ class People:
     """ms with anyone on duty, by day."""
     presence: tuple[Numbers, Numbers]
     """Of each clinician and hour on duty: the hour, the number of the clinician. Not published."""
+    names: tuple[str, ...]
+    """Of the clinicians, by number. Not published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,7 @@ def _people(
             np.bincount(grid.day, weights=summed.busy_hours, minlength=days).astype(float),
             union(duty._replace(who=np.zeros(len(duty.who), np.int64))).in_bins(grid.edges),
             (hours, present),
+            tuple(names),
         ),
         shown,
     )

@@ -16,7 +16,7 @@ from streams.files.provenance import Provenance
 from streams.files.report_parts import document, figure, made_with
 from streams.formats.texts import printable
 from streams.formats.times import written
-from streams.report.building import Hospital, Section
+from streams.report.building import BLOCK, Hospital, Section
 from streams.report.charts import bar, heat_map
 from streams.report.figures import Figure, by_key
 from streams.report.words import (
@@ -306,11 +306,13 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
 
 def _to_fix(one: Hospital, policy: Policy) -> Iterator[str]:
     yield "<h2>What to fix next</h2>"
-    yield "<p>By unit, the types with most non-actionable and technical alarms.</p>"
+    recent = len(one.grid.dates) > BLOCK
+    span = f"the last {BLOCK} days" if recent else "this span"
+    yield (f"<p>By unit, the types with most non-actionable and technical alarms of {span}.</p>")
     for unit in one.to_fix:
         rows = []
         for found in unit.findings:
-            said = sentence(found, "this span", policy)
+            said = sentence(found, span, policy)
             owner = found.owner or "no change proposed"
             rows.append(
                 (False, [escape(short_name(found.type)), escape(printable(said)), escape(owner)])

@@ -26,6 +26,8 @@ RUN_UP = 3_600_000
 """Alarms and duties so long before and after the span are read, too. So a day at its edge has the
 same floods and protected stretches, whatever span it is part of.
 """
+QUARTER = 900_000
+"""In such steps (ms) `read_seen` looks whether anything was recorded."""
 STATE_DAYS = 2
 """Overload states change several times a day: so many days before the span show how it began."""
 STATES = ("normal", "elevated", "overloaded")
@@ -110,26 +112,24 @@ def read_alarms(
     if unit is not None:
         rows = rows.filter(pl.col("unit") == unit)
     text = ["unit", "bed", "device_id", "device_type", "source", "code"]
-    found = (
-        rows.select(
-            *(pl.col(one).cast(pl.Categorical) for one in text),
-            pl.col("priority").replace_strict(
-                {name: rank for rank, name in enumerate(PRIORITIES)}, return_dtype=pl.Int8
-            ),
-            pl.col("class").replace_strict(
-                {name: number for number, name in enumerate(CLASSES)},
-                default=CLASSES.index("unknown"),
-                return_dtype=pl.Int8,
-            ),
-            pl.col("start").dt.epoch("ms"),
-            pl.col("end").dt.epoch("ms").fill_null(OPEN),
-            pl.col("first_response").dt.epoch("ms").fill_null(NEVER),
-            pl.col("clinicians").cast(pl.List(pl.Categorical)),
-            *(["value", "limit"] if readings else []),
-        )
-        .collect(engine="streaming")
-        .sort("start")
-    )
+    found = rows.select(
+        *(pl.col(one).cast(pl.Categorical) for one in text),
+        pl.col("priority").replace_strict(
+            {name: rank for rank, name in enumerate(PRIORITIES)}, return_dtype=pl.Int8
+        ),
+        pl.col("class").replace_strict(
+            {name: number for number, name in enumerate(CLASSES)},
+            default=CLASSES.index("unknown"),
+            return_dtype=pl.Int8,
+        ),
+        pl.col("start").dt.epoch("ms"),
+        pl.col("end").dt.epoch("ms").fill_null(OPEN),
+        pl.col("first_response").dt.epoch("ms").fill_null(NEVER),
+        pl.col("clinicians").cast(pl.List(pl.Categorical)),
+        *(["value", "limit"] if readings else []),
+    ).collect(engine="streaming")
+    if not found["start"].is_sorted():  # days are in order, and so are the rows of each
+        found = found.sort("start")
     units, unit_codes = Names.coded(found["unit"])
     beds, bed_codes = Names.coded(found["bed"])
     parts = [Names.coded(found[one]) for one in ("device_type", "source", "code")]

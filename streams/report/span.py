@@ -88,6 +88,18 @@ class Grid:
         """When a day begins (ms since 1970), or the day so many days `later`."""
         return _midnight(day + timedelta(days=later), calendar)
 
+    def blocks(self, calendar: Calendar, days: int) -> list[Grid]:
+        """The span in parts of so many days, the last of which ends with it. The first one may be
+        shorter. They begin with whole hours of this grid.
+        """
+        cuts = range(len(self.dates) - days, 0, -days)
+        known = set(self.hours.tolist())
+        inner = [edge for edge in self.edges[list(cuts)].tolist() if edge in known]
+        edges = [self.begin, *reversed(inner), self.end]
+        if len(edges) == 2:
+            return [self]
+        return [Grid.of(*two, calendar, self.period) for two in pairwise(edges)]
+
     @property
     def days(self) -> tuple[int, ...]:
         """The numbers of the days; neighbouring days have neighbouring ones."""

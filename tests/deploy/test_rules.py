@@ -15,6 +15,8 @@ import yaml
 from streams.metrics.definitions import DEFINITIONS as WORKERS
 from streams.metrics.definitions import PREFIX
 from streams.metrics.hl7_definitions import HL7
+from tests.harness.boards import UIDS
+from tests.harness.boards import asked as on_board
 from tests.harness.needs import need
 from tests.harness.rules import ALERTS, NAMES, ROOT, RULES, rules
 
@@ -134,7 +136,8 @@ def test_rules_are_about_metrics_that_the_worker_has() -> None:
         [rule["expr"] for rule in rules()]
         + [text for rule in ALERTS for text in rule["annotations"].values()]
     )
-    asked = set(re.findall(r"\b[a-z]+:alarm_fatigue_\w+:\w+", text))
+    text += " ".join(one.expression for uid in UIDS for one in on_board(uid))
+    asked = set(re.findall(r"\b[a-z_]+:alarm_fatigue_\w+:\w+", text))
     assert asked <= recorded
     assert recorded <= asked
     assert set(re.findall(r"(?<![:\w])alarm_fatigue_\w+", text)) <= exported

@@ -37,6 +37,7 @@ from tests.harness.boards import (
     values,
 )
 from tests.harness.needs import need
+from tests.harness.rules import rules
 
 DEFINITIONS = WORKERS | HL7
 
@@ -47,6 +48,7 @@ UNITS = {"none", "percentunit", "s", "h", "cps", "time:ddd D MMM HH:mm"}
 AXES = {"none", "percentunit", "cps", "suffix:min", "suffix:s", "suffix:h"}
 """Grafana's own units of time put the marks of an axis at times such as 8.33 min."""
 CLINICIAN, UNIT = "alarm-fatigue-clinician", "alarm-fatigue-unit"
+RECORDED = {rule["record"] for rule in rules() if "record" in rule}
 EVERYTHING = [one for uid in UIDS for one in asked(uid)]
 
 every_board = pytest.mark.parametrize("uid", UIDS)
@@ -188,7 +190,17 @@ def test_variables_that_a_query_uses_exist_on_its_board(query: Asked) -> None:
 @every_query
 def test_a_query_matches_labels_that_its_metrics_have(query: Asked) -> None:
     """tests/streams/metrics/test_tiny.py compares `DEFINITIONS` with the real exposition."""
-    for full, matchers in re.findall(rf"\b{PREFIX}(\w+)(?:\{{([^}}]*)\}})?", query.expression):
+    for name, matchers in re.findall(r"\b(\w+:\w+:hour)\{([^}]*)\}", query.expression):
+        assert name in RECORDED
+        assert set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', matchers)) <= {
+            "facility",
+            "unit",
+            "shift",
+            *({"class", "priority"} & {name.partition(":")[0].removeprefix("unit_")}),
+        }
+    for full, matchers in re.findall(
+        rf"(?<!:)\b{PREFIX}(\w+)(?:\{{([^}}]*)\}})?", query.expression
+    ):
         name = full if full in DEFINITIONS else re.sub(r"_(total|bucket|sum|count)$", "", full)
         definition = DEFINITIONS[name]
         assert (full == name) == (definition.kind == "gauge"), query.expression
@@ -201,6 +213,7 @@ def test_a_query_matches_labels_that_its_metrics_have(query: Asked) -> None:
         "type",
         "runbooks",
         "web",
+        "shift",
     }
     grouped = re.findall(r"\b(?:by|on|without|ignoring|group_left)\s*\(([^)]*)\)", query.expression)
     assert {

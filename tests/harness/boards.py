@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 DASHBOARDS = Path(__file__).parents[2] / "grafana" / "dashboards"
-UIDS = [f"alarm-fatigue-{name}" for name in ("clinician", "hospital", "pipeline", "types", "unit")]
+UIDS = [
+    f"alarm-fatigue-{name}"
+    for name in ("clinician", "history", "hospital", "pipeline", "types", "unit")
+]
 
 BUILT_IN = {"__rate_interval": "5m", "__interval": "1m", "__range": "12h"}
 _LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")

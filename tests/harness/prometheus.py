@@ -32,6 +32,7 @@ class Prometheus:
 
     `rules`: files to evaluate, once a second as the scrapes; without any there are no alerts.
     `sample_limit`: instead of the shipped one. `more`: jobs that are not shipped, by name.
+    `keep`: for how long, such as `90d`.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Prometheus:
         rules: list[Path] | None = None,
         sample_limit: int | None = None,
         more: Mapping[str, str] | None = None,
+        keep: str = "15d",
     ) -> None:
         config = yaml.safe_load(CONFIGURATION.read_text())
         jobs = [
@@ -70,6 +72,7 @@ class Prometheus:
             need("prometheus"),
             f"--config.file={path}",
             f"--storage.tsdb.path={folder / 'tsdb'}",
+            f"--storage.tsdb.retention.time={keep}",
             f"--web.listen-address={self.address}",
         ]
         self._process = subprocess.Popen(

@@ -7,6 +7,7 @@ import { GlobalStyles, PortalContainer } from '@grafana/ui';
 import { Panel, PanelView } from './panels';
 import { filled, Scene } from './prometheus';
 import clinician from '../../dashboards/alarm-fatigue-clinician.json';
+import history from '../../dashboards/alarm-fatigue-history.json';
 import hospital from '../../dashboards/alarm-fatigue-hospital.json';
 import pipeline from '../../dashboards/alarm-fatigue-pipeline.json';
 import types from '../../dashboards/alarm-fatigue-types.json';
@@ -32,7 +33,7 @@ function repeated(board: any): any[] {
 }
 
 const asked = new URLSearchParams(location.search);
-const BOARDS = Object.fromEntries([clinician, hospital, pipeline, types, unit].map((one) => [one.uid, one]));
+const BOARDS = Object.fromEntries([clinician, history, hospital, pipeline, types, unit].map((one) => [one.uid, one]));
 const CELL = 38; // pixels of a row of the grid, with the gap below it: Grafana's own
 const GAP = 8;
 

@@ -32,7 +32,7 @@ export function filled(text: string, variables: Record<string, string>): string 
 export async function answered(target: Target, scene: Scene, points: number, lone: boolean): Promise<DataFrame[]> {
   const step = Math.max(seconds(target.interval) || 120, Math.ceil((scene.to - scene.from) / points / 60) * 60);
   const aligned = Math.floor(scene.from / step) * step;
-  const expression = filled(target.expr, { ...scene.variables, __rate_interval: `${Math.max(step, 480)}s`, __interval: `${step}s` });
+  const expression = filled(target.expr, { ...scene.variables, __rate_interval: `${Math.max(step, 480)}s`, __interval: `${step}s`, __range: `${scene.to - scene.from}s` });
   const query = new URLSearchParams({ query: expression });
   if (target.instant) {
     query.set('time', String(scene.to));
