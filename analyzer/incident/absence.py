@@ -10,10 +10,10 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from analyzer.incident.alarms import end_of, is_stale, name_of
+from analyzer.incident.alarms import STALE_OF_UNIT, end_of, is_stale, name_of
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.figures import History
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.policy import HOUR, MINUTE, STALE
 
 LONG = 10 * MINUTE
 """A signal lost, or an alarm silenced, for longer is told (our own: an ISA-18.2 interval)."""
@@ -59,8 +59,8 @@ def signals_lost(history: History, begin: int, at: int) -> list[Absent]:
     for one in history.alarms.sounding(begin, at):
         if one.kind != "technical" or bed not in (None, one.bed):
             continue
-        end = end_of(one, at)
-        if end - one.start >= least and not is_stale(one, at):
+        end, longest = end_of(one, at), STALE_OF_UNIT if bed is None else STALE
+        if end - one.start >= least and not is_stale(one, at, longest):
             found.append(Absent(one.bed, one.start, end, name_of(one), (one.alarm_id,)))
     return _longest_first(found)
 

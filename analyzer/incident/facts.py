@@ -61,6 +61,14 @@ class Facts:
             found = found.with_table(topic, _of(self.tables[topic], facility, until))
         return found
 
+    def has_after(self, facility: str, moment: int) -> bool:
+        """Whether there is a fact of a facility after a moment (ms)."""
+        return any(
+            at > moment and name == facility
+            for table in self.tables.values()
+            for name, at in zip(table["facility"], table["at"], strict=True)
+        )
+
     def engine(self, policy: Policy, since: int | None = None) -> Engine:
         """An engine that has taken these facts as complete history. It keeps all of them.
 

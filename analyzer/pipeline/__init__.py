@@ -16,6 +16,7 @@ from analyzer.pipeline.classes import (
     nonactionable_ratios,
 )
 from analyzer.pipeline.control import COMMANDS, Command
+from analyzer.pipeline.held import Held
 from analyzer.pipeline.pending import Columns
 from analyzer.pipeline.recent import DEVICE_TYPES, MINUTES, OTHER, ClockOffset
 from analyzer.pipeline.response_times import RESPONSE_BUCKETS, ResponseTimes
@@ -37,6 +38,7 @@ __all__ = [
     "ClockOffset",
     "Columns",
     "Command",
+    "Held",
     "ResponseTimes",
     "Scope",
     "ShardKey",
