@@ -23,6 +23,8 @@ come in bursts, so a rate promises less than that of independent events).
 UNLIKELY_AFTER_WARNING = 0.02
 """The same for a device whose last word was about its power (our own: it has said why)."""
 _POWER = re.compile("BATT|POWER", re.IGNORECASE)
+HORIZON = Policy().horizon
+"""After so long (ms) an alarm id may be used again."""
 _LATEST = 8
 _LEAST_EVENTS = 2
 _USUAL = 24 * HOUR
@@ -236,6 +238,9 @@ def _dark(facts: Facts, question: Question, gaps: Spans) -> list[Dark]:
         strict=True,
     ):
         if unit == question.unit and question.bed in (None, bed):
+            of_device = begun.setdefault((bed, device), {})
+            if alarm in of_device and at - of_device[alarm] > HORIZON:
+                del of_device[alarm]  # the id is used again, for another alarm
             begun.setdefault((bed, device), {}).setdefault(alarm, at)
             last[bed, device], codes[alarm] = at, code
     found = []

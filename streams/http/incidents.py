@@ -42,6 +42,7 @@ REUSE_SECONDS = 60.0
 """How old an answer may be: facts that come late may change it."""
 MOST_ANSWERS = 8
 """Answers kept, of up to some MB each."""
+_ARCHIVED = "archived "
 _NEEDED = {"facility", "unit", "at"}
 
 
@@ -208,7 +209,9 @@ class Incidents:
         """The archived facts before those that are held: the hours to compare with."""
         if self._archive is None:
             return
-        ids = set(held.ids)
+        # Those that went on when the held facts begin are in both.
+        begun = zip(held.ids, held.columns["start"].tolist(), strict=True)
+        ids = {alarm for alarm, start in begun if start <= held.since}
         for topic, columns in self._archived(question, held.since):
             yield topic, _ended(topic, columns, held.since, ids)
 
@@ -229,7 +232,9 @@ def _people(found: Incident) -> set[str]:
 
 
 def _ended(topic: Topic, columns: Columns, moment: int, known: set[str]) -> Columns:
-    """Without alarms that are `known`, and assignments that were in force at a moment (ms)."""
+    """Without alarms that are `known`, and assignments that were in force at a moment (ms). Ids may
+    be used again after some days, so those of records get a prefix.
+    """
     names = list(FACT_TYPES[topic].__slots__)
     if topic == "assignments":
         ends = columns[names.index("end")]
@@ -237,5 +242,10 @@ def _ended(topic: Topic, columns: Columns, moment: int, known: set[str]) -> Colu
     elif topic in ("alarms", "labels"):
         kept = [one not in known for one in columns[names.index("alarm_id")]]
     else:
-        return columns
-    return tuple(list(compress(each, kept)) for each in columns)
+        kept = [True] * len(columns[0])
+    return tuple(
+        [f"{_ARCHIVED}{one}" for one in compress(each, kept)]
+        if name in ("event_id", "assignment_id")
+        else list(compress(each, kept))
+        for name, each in zip(names, columns, strict=True)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -299,6 +300,19 @@ def test_stretches_of_twelve_hours_are_counted_once_a_day() -> None:
     counts = {one.baseline.n for one in found.not_factors if one.baseline is not None}
     assert counts
     assert max(counts) <= 9
+
+
+def test_an_id_that_is_used_again_is_another_alarm() -> None:
+    """The one before, three days ago, was silenced; this one was not."""
+    leads = {"bed": "4", "kind": "technical", "source": "", "code": "MDC_EVT_LEADS_OFF"}
+    before = alarm("1", AT - 72 * HOUR, 60, **leads)
+    again = [
+        replace(one, event_id=f"{one.event_id}2") for one in alarm("1", AT - HOUR, None, **leads)
+    ]
+    quietened = response("q", AT - 72 * HOUR + 30 * SECOND, "silence", alarm_id="1")
+    found = asked([*quiet_ward(), *before, *again, quietened], bed="4")
+    assert kinds(found) == ["signal_lost"]
+    assert found.factors[0].value == 60.0
 
 
 def test_each_line_of_the_timeline_that_was_counted_has_its_records(flooded: Incident) -> None:
