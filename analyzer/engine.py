@@ -30,6 +30,7 @@ from analyzer.pipeline.derive import derive, reclassify
 from analyzer.pipeline.finalising import finalise, finished
 from analyzer.pipeline.finished import Finished
 from analyzer.pipeline.fold import FOLDS
+from analyzer.pipeline.held import Held
 from analyzer.pipeline.holdings import Holdings, holdings
 from analyzer.pipeline.pending import Batch, Columns
 from analyzer.pipeline.recent import Recent
@@ -325,6 +326,12 @@ class Engine:
         hour first (`analyzer.windows.groups`).
         """
         return groups(self._state)
+
+    def copied(self, facility: str) -> Held | None:
+        """A copy of what is held of a facility, to be turned into facts again; None: it is not
+        known.
+        """
+        return Held.of(self._state, facility)
 
     def recall(self, facility: str, unit: str) -> Recorded | None:
         """A copy of the final alarms of a unit, for what-ifs; None if it had no alarm."""

@@ -40,6 +40,7 @@ TO_PAGE_OF_ROW = f"${{web:raw}}/unit?{_OF_ROW}"
 TO_WHAT_IF = f"{TO_PAGE_OF_ROW}&type={_TYPE}#whatif"
 TO_FINDINGS = f"{TO_PAGE_OF_ROW}#fixes"
 TO_PAGE = "${web:raw}/unit?facility=${facility:percentencode}&unit=${unit:percentencode}"
+_TO_INCIDENT = TO_PAGE.replace("/unit?", "/incident?") + "&at=${__value.time}"
 TO_RUNBOOK = f"${{runbooks:raw}}/{_FIELD.format('Alert')}.md"
 """Links to the worker's page and the runbooks. Their addresses are those of prometheus.yml."""
 
@@ -116,6 +117,12 @@ def to_unit_of_series() -> dashboard.DashboardLink:
 def to_page() -> dashboard.DashboardLink:
     """To the worker's page of the chosen unit."""
     return dashboard.DashboardLink("The unit on the web page").url(TO_PAGE).target_blank(True)
+
+
+def to_incident() -> dashboard.DashboardLink:
+    """To the conditions around the chosen point in time, on the worker's page."""
+    found = dashboard.DashboardLink("What led to it: the conditions around this moment")
+    return found.url(_TO_INCIDENT).target_blank(True)
 
 
 def to_types() -> dashboard.DashboardLink:

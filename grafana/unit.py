@@ -11,6 +11,7 @@ from grafana.frame import (
     Board,
     address,
     facility,
+    to_incident,
     to_page,
     to_types,
     unit,
@@ -269,7 +270,7 @@ def board() -> Board:
                 colours={"now": BLUE, "12 h before": GREY},
                 lines=policy_lines("alarms_10m", HERE),
                 empty=_NOBODY,
-            ),
+            ).data_links([to_incident()]),
         ),
         (
             12,
@@ -300,7 +301,7 @@ def board() -> Board:
                 colours={"in flood": VERMILION},
                 lines=(Line("target: under 1 %", "vector(0.01)", ORANGE),),
                 empty=_NO_CLINICIANS,
-            ),
+            ).data_links([to_incident()]),
         ),
         (
             8,

@@ -9,16 +9,18 @@ from typing import Any
 
 from msgspec.json import schema_components
 
-from analyzer.model import MAX_ID_LENGTH, SECOND
+from analyzer.model import HOUR, MAX_ID_LENGTH, SECOND
 from analyzer.whatif import LONGEST
 from streams.files.extent import MOST, TOP
 from streams.http.documents.board import MOST_UNITS, Clinicians, Units
 from streams.http.documents.common import Error
 from streams.http.documents.findings import Findings
+from streams.http.documents.incident import IncidentDocument
 from streams.http.documents.reader import ReaderDocument
 from streams.http.documents.unit import UnitHistory
 from streams.http.documents.week import Week
 from streams.http.documents.whatif import WhatIf, WhatIfTypes
+from streams.http.incidents import LONGEST as LONGEST_WINDOW
 
 TYPE_CHARACTERS = 3 * MAX_ID_LENGTH + 2
 """Three names, with a slash after the first and the second."""
@@ -29,8 +31,9 @@ INFO = {
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     "description": "What a worker's page shows, as JSON. Read-only. The numbers are those of "
     "/metrics at the same time, for the facilities of the partitions that the worker holds. No "
-    "patient, bed, device or person is named: clinicians appear under pseudonyms, and only within "
-    "a unit. Fields may be added within v1.",
+    "patient or person is named: clinicians appear under pseudonyms, and only within a unit. Beds "
+    "and devices are named only by /api/v1/incident, and there only if web.show_beds allows it. "
+    "Fields may be added within v1.",
 }
 SECURITY = {
     "bearer": {
@@ -91,6 +94,7 @@ class Operation:
     not_found: str | None = None
     tagged: bool = True
     needs_state: bool = True
+    unavailable: str = "The worker has no partitions yet"
 
     def described(self, schemas: Mapping[type, Any]) -> dict[str, Any]:
         def with_body(description: str, of: type) -> dict[str, Any]:
@@ -106,7 +110,7 @@ class Operation:
         if self.not_found is not None:
             responses["404"] = with_body(self.not_found, Error)
         if self.needs_state:
-            responses["503"] = with_body("The worker has no partitions yet", Error)
+            responses["503"] = with_body(self.unavailable, Error)
         if self.tagged:
             responses["304"] = {"description": "Nothing has changed since (If-None-Match)"}
         responses["401"] = {"description": "A token is required, and none that is valid was sent"}
@@ -240,6 +244,37 @@ OPERATIONS = {
         WhatIfTypes,
         "Alarm types; those with the most alarms not known to be actionable come first",
         not_found="There is no such unit here",
+    ),
+    "/api/v1/incident": Operation(
+        "incident",
+        "The conditions around a moment, which of them were beyond the unit's own comparable "
+        "hours, and which single changes would have prevented them. `/incident` with the same "
+        "parameters is the page",
+        (
+            _FACILITY,
+            _UNIT,
+            Parameter(
+                "at",
+                "The moment: RFC 3339, or ms since 1970; within the last 26 h, or older where "
+                "web.archive is set",
+                {"type": "string"},
+                required=True,
+                example="2026-03-01T14:20:00Z",
+            ),
+            Parameter("bed", "The bed, if it is about one; where beds are named", _NAME),
+            Parameter(
+                "window",
+                f"How far back, from 1m to {LONGEST_WINDOW // HOUR}h",
+                {"type": "string", "default": "60m"},
+            ),
+        ),
+        IncidentDocument,
+        "What `alarm-fatigue incident --json` prints of the same facts, with numbers in place of "
+        "clinicians. It is input to a review, never its verdict",
+        not_found="There is no such unit or bed here, it is too old for what is held, or too few "
+        "clinicians stand behind it",
+        unavailable="The worker has no partitions yet, or another answer is being worked out: see "
+        "Retry-After",
     ),
 }
 

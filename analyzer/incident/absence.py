@@ -10,10 +10,11 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from analyzer.incident.alarms import end_of, is_stale, name_of
+from analyzer.incident.alarms import STALE_OF_UNIT, end_of, is_stale, name_of
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.figures import History
-from analyzer.model.policy import HOUR, MINUTE
+from analyzer.model.episodes import EpisodeRecord
+from analyzer.model.policy import HOUR, MINUTE, STALE
 
 LONG = 10 * MINUTE
 """A signal lost, or an alarm silenced, for longer is told (our own: an ISA-18.2 interval)."""
@@ -59,8 +60,8 @@ def signals_lost(history: History, begin: int, at: int) -> list[Absent]:
     for one in history.alarms.sounding(begin, at):
         if one.kind != "technical" or bed not in (None, one.bed):
             continue
-        end = end_of(one, at)
-        if end - one.start >= least and not is_stale(one, at):
+        end, longest = end_of(one, at), STALE_OF_UNIT if bed is None else STALE
+        if end - one.start >= least and not is_stale(one, at, longest):
             found.append(Absent(one.bed, one.start, end, name_of(one), (one.alarm_id,)))
     return _longest_first(found)
 
@@ -81,8 +82,10 @@ def fallen_silent(history: History, known: Completeness) -> list[Absent]:
 class Answers:
     """The responses of a unit, as absences need them; times in ms, ascending."""
 
-    quietened: dict[str, tuple[int, str]]
-    """By alarm: the first silence or pause of it, and its id."""
+    quietened: dict[str, list[tuple[int, str]]]
+    """By alarm id: its silences and pauses, and their ids. An id that is used again has those of
+    several alarms.
+    """
     quietened_beds: dict[str, tuple[int, str]]
     """By bed: the last silence or pause of all its alarms, and its id."""
     tended: dict[str, list[int]]
@@ -100,10 +103,16 @@ class Answers:
             if action in _AT_THE_BED:
                 found.tended.setdefault(where, []).append(at)
             elif action in _QUIETENING and alarm is not None:
-                found.quietened.setdefault(alarm, (at, event))
+                found.quietened.setdefault(alarm, []).append((at, event))
             elif action in _QUIETENING:
                 found.quietened_beds[where] = (at, event)
         return found
+
+    def first_quietened(self, one: EpisodeRecord) -> tuple[int, str] | None:
+        """The first silence or pause of an alarm while it went on, and its id."""
+        during = (said for said in self.quietened.get(one.alarm_id, ()) if one.start <= said[0])
+        found = next(during, None)
+        return found if found is not None and found[0] <= one.end else None
 
     def tended_after(self, bed: str, moment: int) -> list[int]:
         times = self.tended.get(bed, [])
@@ -116,9 +125,10 @@ def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Ab
     """
     found = []
     for one in history.alarms.sounding(begin, at):
-        if history.question.bed not in (None, one.bed) or one.alarm_id not in answers.quietened:
+        quietened = answers.first_quietened(one)
+        if history.question.bed not in (None, one.bed) or quietened is None:
             continue
-        since, event = answers.quietened[one.alarm_id]
+        since, event = quietened
         # At the bed somebody may treat the patient; a lost signal is back when its alarm ends.
         tended = [] if one.kind == "technical" else answers.tended_after(one.bed, since)
         until = min([end_of(one, at), *tended])

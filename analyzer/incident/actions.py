@@ -145,7 +145,9 @@ def actions(
     of_load = tuple(number for number, one in enumerate(factors) if one.kind in LOAD)
     if of_load:
         useful = [
-            one for one in counterfactuals if one.verdict == "prevented" and one.lever in _BY_LEVER
+            one
+            for one in counterfactuals
+            if one.verdict == "prevented" and one.condition["kind"] == "overload"
         ]
         if not useful:
             useful = [
@@ -167,8 +169,9 @@ def actions(
     return tuple(found)
 
 
-def _preference(one: Counterfactual) -> tuple[bool, int, str]:
-    return _BY_LEVER[one.lever][2] != "stronger", one.hidden_actionable, one.lever
+def _preference(one: Counterfactual) -> tuple[bool, int, int, str]:
+    people = one.dose.get("clinicians", 0) + one.dose.get("clinicians_added", 0)
+    return _BY_LEVER[one.lever][2] != "stronger", one.hidden_actionable, people, one.lever
 
 
 def _add(

@@ -10,7 +10,7 @@ from analyzer.columns.statics import AlarmType
 from analyzer.engine import Engine
 from analyzer.model.alarm_names import alarm_name
 from analyzer.model.episodes import EpisodeRecord
-from analyzer.model.policy import STALE
+from analyzer.model.policy import HOUR, STALE
 from analyzer.times import OPEN
 
 
@@ -79,6 +79,12 @@ def end_of(one: EpisodeRecord, now: int) -> int:
     return now if one.end >= OPEN else min(one.end, now)
 
 
-def is_stale(one: EpisodeRecord, now: int) -> bool:
-    """Whether it has been open for so long that its end must have been lost."""
-    return one.end >= OPEN and now - one.start > STALE
+STALE_OF_UNIT = 12 * HOUR
+"""Where no bed is in question, a signal that has been lost for a whole shift is one whose end got
+lost, or that of an empty bed (our own).
+"""
+
+
+def is_stale(one: EpisodeRecord, now: int, longest: int = STALE) -> bool:
+    """Whether it has been open for so long (ms) that its end must have been lost."""
+    return one.end >= OPEN and now - one.start > longest

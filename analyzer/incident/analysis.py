@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from analyzer.incident.actions import LOAD, actions
 from analyzer.incident.alarms import name_of, type_of
 from analyzer.incident.answer import Counterfactual, Factor, Incident
-from analyzer.incident.completeness import completeness
+from analyzer.incident.completeness import Completeness, completeness
 from analyzer.incident.conditions import conditions
-from analyzer.incident.counterfactuals import counterfactuals
-from analyzer.incident.factors import factors
+from analyzer.incident.counterfactuals import absent_counterfactuals, counterfactuals
+from analyzer.incident.factors import ABSENCES, NOT_ASSESSABLE, TOO_LITTLE, factors
 from analyzer.incident.facts import Facts
-from analyzer.incident.figures import History
+from analyzer.incident.figures import Duties, History
 from analyzer.incident.guard import check
 from analyzer.incident.own_alarms import beds, own_alarms
 from analyzer.incident.question import BASELINE_DAYS, RUN_IN, Question
@@ -24,25 +25,36 @@ NOTHING = "No system condition beyond baseline."
 
 
 def analyse(
-    facts: Facts, question: Question, policy: Policy, finished_only: bool = False
+    facts: Facts,
+    question: Question,
+    policy: Policy,
+    finished_only: bool = False,
+    goes_on: bool = False,
+    held_since: int | None = None,
 ) -> Incident:
     """What the facts say about the moment of the question.
 
-    Facts after that moment do not count, and other facilities do not. The order of facts does not
-    matter. `finished_only`: alarms that had not ended are not among the facts, as in an archive.
+    Facts after that moment do not count, and other facilities do not; but they show that the
+    recording went on. The order of facts does not matter. `finished_only`: alarms that had not
+    ended are not among the facts, as in an archive. `goes_on`: the recording goes on, whatever the
+    facts show, as in a worker. `held_since` (ms): older facts may have been forgotten; a
+    figure that needs them is not told.
     """
     own = facts.of_facility(question.facility, question.at)
-    known = completeness(own, question, policy, finished_only)
+    goes_on = goes_on or facts.has_after(question.facility, question.at)
+    known = completeness(own, question, policy, finished_only, goes_on)
     far = question.begin - BASELINE_DAYS * 24 * HOUR - policy.horizon
     history = History.of(concerning(own, question, far), question, policy)
     near = concerning(own, question, question.begin - max(RUN_IN, policy.cover + RUN_IN))
-    minutes = conditions(near, question, policy, known)
+    minutes = conditions(near, question, policy, known, Duties(history, known).at, held_since)
     yes, no = factors(history, known)
     tried = counterfactuals(history, known) if any(one.kind in LOAD for one in yes) else []
+    if yes and yes[0].kind in ABSENCES:
+        tried += absent_counterfactuals(history, known, yes[0].kind)
     yes = [_with_counterfactuals(one, tried) for one in yes]
     found = Incident(
         question=question,
-        summary=_summary(yes),
+        summary=_summary(yes, no, known, question),
         completeness=known,
         timeline=timeline(history, known),
         conditions=tuple(minutes),
@@ -80,14 +92,37 @@ def _names(history: History) -> set[str]:
     return found - {""}
 
 
-def _summary(found: list[Factor]) -> str:
+def _summary(
+    found: list[Factor], none: list[Factor], known: Completeness, question: Question
+) -> str:
+    if not found and not known.alarms.recorded:
+        return "Nothing can be said: no alarms of this unit were recorded by then."
+    if not found and known.is_nothing_seen(question):
+        return f"Nothing can be said: {known.why_outside}."
     if not found:
-        return NOTHING
-    kinds = ", ".join(dict.fromkeys(one.kind.replace("_", " ") for one in found))
-    return f"Conditions beyond the limits and beyond this unit's comparable hours: {kinds}."
+        unsaid = [
+            one.kind
+            for one in none
+            if one.statement.startswith(NOT_ASSESSABLE) and one.statement != TOO_LITTLE
+        ]
+        if not unsaid:
+            return NOTHING
+        kinds = ", ".join(dict.fromkeys(one.replace("_", " ") for one in unsaid))
+        return f"{NOTHING[:-1]} in what was recorded. Not assessable: {kinds}."
+    unusual = _kinds(one for one in found if one.kind not in LOAD or one.baseline is not None)
+    alone = _kinds(one for one in found if one.kind in LOAD and one.baseline is None)
+    said = [f"Conditions beyond the limits, and more than is usual here: {unusual}."]
+    if alone:
+        said.append(f"Beyond the limits, with too few comparable times to set it against: {alone}.")
+    return " ".join(said[not unusual :])
+
+
+def _kinds(found: Iterable[Factor]) -> str:
+    return ", ".join(dict.fromkeys(one.kind.replace("_", " ") for one in found))
 
 
 def _with_counterfactuals(one: Factor, tried: list[Counterfactual]) -> Factor:
-    if one.kind not in LOAD:
-        return one
-    return replace(one, counterfactuals=tuple(range(len(tried))))
+    """With the indexes of what was tried on its condition."""
+    wanted = "overload" if one.kind in LOAD else one.kind
+    places = [number for number, of in enumerate(tried) if of.condition["kind"] == wanted]
+    return replace(one, counterfactuals=tuple(places))

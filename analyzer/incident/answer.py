@@ -46,6 +46,7 @@ VERDICTS: tuple[Verdict, ...] = (
     "refused",
 )
 """The best first."""
+Confidence = Literal["high", "moderate", "low"]
 Strength = Literal["stronger", "intermediate", "weaker"]
 
 
@@ -70,7 +71,8 @@ class Entry:
 class Factor:
     """A condition that was looked at. `limit` is that of the policy, where it has one.
 
-    `counterfactuals` are indexes of those that concern it.
+    `counterfactuals` are indexes of those that concern it. `confidence` is that of a figure among
+    its comparable hours, or of what records show; None where nothing can be said.
     """
 
     kind: Kind
@@ -79,6 +81,7 @@ class Factor:
     limit: float | None
     baseline: Baseline | None
     counterfactuals: tuple[int, ...] = ()
+    confidence: Confidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

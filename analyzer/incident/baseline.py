@@ -1,8 +1,9 @@
 """The baseline: the same figure in comparable hours of the same unit.
 
-Comparable are stretches as long as the window that end at the same local hour, or an hour earlier
-or later, on days of the same kind (Monday to Friday, or the weekend). If fewer than `LEAST` of them
-were recorded, days of both kinds are taken.
+Comparable are stretches as long as the window that end at the same local hour, on days of the same
+kind (Monday to Friday, or the weekend). Windows of up to an hour have those that end an hour
+earlier or later, too; longer ones would overlap, and count one night several times. If fewer than
+`LEAST` of them were recorded, days of both kinds are taken.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.incident.question import BASELINE_DAYS, Question
-from analyzer.model.policy import HOUR
+from analyzer.model.policy import HOUR, MINUTE
 
 LEAST = 8
 """With fewer comparable stretches than this, there is no baseline (our own: below that, the highest
@@ -33,6 +34,16 @@ class Baseline:
     percentile: float
     others: tuple[float, ...] = field(default=(), repr=False)
     """Their values, ascending."""
+    window: int = field(default=HOUR, repr=False)
+
+    @property
+    def what(self) -> str:
+        """What was compared: "comparable hours", or stretches of another length."""
+        if self.window == HOUR:
+            return "comparable hours"
+        minutes = self.window // MINUTE
+        length = f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
+        return f"comparable stretches of {length}"
 
 
 def comparable(question: Question, first: int, seen: Callable[[int, int], bool]) -> list[int]:
@@ -43,7 +54,7 @@ def comparable(question: Question, first: int, seen: Callable[[int, int], bool])
     ends = [
         end
         for day in range(1, BASELINE_DAYS + 1)
-        for near in _NEAR
+        for near in (_NEAR if question.window <= HOUR else _NEAR[:1])
         if (end := question.at - day * _DAY + near) <= question.begin
         and end - question.window >= first
         and seen(end - question.window, end)
@@ -52,7 +63,7 @@ def comparable(question: Question, first: int, seen: Callable[[int, int], bool])
     return sorted(alike if len(alike) >= LEAST else ends)
 
 
-def baseline(value: float, others: Sequence[float]) -> Baseline | None:
+def baseline(value: float, others: Sequence[float], window: int = HOUR) -> Baseline | None:
     """Where `value` stands among others; None with fewer than `LEAST`.
 
     >>> baseline(30.0, [float(one) for one in range(10)])
@@ -63,7 +74,8 @@ def baseline(value: float, others: Sequence[float]) -> Baseline | None:
     ordered, middle = sorted(others), len(others) // 2
     median = ordered[middle] if len(others) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
     below = sum(one < value for one in others) + sum(one == value for one in others) / 2
-    return Baseline(len(others), median, round(100 * below / len(others), 1), tuple(ordered))
+    percentile = round(100 * below / len(others), 1)
+    return Baseline(len(others), median, percentile, tuple(ordered), window)
 
 
 def _weekend(moment: int, question: Question) -> bool:

@@ -23,7 +23,10 @@ come in bursts, so a rate promises less than that of independent events).
 UNLIKELY_AFTER_WARNING = 0.02
 """The same for a device whose last word was about its power (our own: it has said why)."""
 _POWER = re.compile("BATT|POWER", re.IGNORECASE)
+HORIZON = Policy().horizon
+"""After so long (ms) an alarm id may be used again."""
 _LATEST = 8
+_LEAST_EVENTS = 2
 _USUAL = 24 * HOUR
 Spans = tuple[tuple[int, int], ...]
 
@@ -52,6 +55,13 @@ class Completeness:
     assignments: Channel
     responses: Channel
     dark: tuple[Dark, ...]
+    of_bed: bool
+    """Whether the bed in question, if there is one, ever sent an alarm."""
+    outside: Spans = ()
+    """Those gaps in which the recording had not begun or was over, or in which too few alarms came
+    to know whether the feed was there. They say nothing of the feed.
+    """
+    why_outside: str = ""
 
     def is_seen(self, moment: int) -> bool:
         """Whether the alarm feed was there at a moment."""
@@ -59,23 +69,42 @@ class Completeness:
             begin <= moment <= end for begin, end in self.alarms.gaps
         )
 
+    def is_nothing_seen(self, question: Question) -> bool:
+        """Whether the recording covers no part of the window."""
+        return union_of(self.outside, question.begin, question.at) >= question.window
+
     @property
     def minutes_unseen(self) -> float:
         return sum(end - begin for begin, end in self.alarms.gaps) / MINUTE
 
+    @property
+    def minutes_of_feed_gaps(self) -> float:
+        """Of the gaps, without the time outside of the recording."""
+        return (
+            sum(end - begin - union_of(self.outside, begin, end) for begin, end in self.alarms.gaps)
+            / MINUTE
+        )
+
 
 def completeness(
-    facts: Facts, question: Question, policy: Policy, finished_only: bool = False
+    facts: Facts,
+    question: Question,
+    policy: Policy,
+    finished_only: bool = False,
+    goes_on: bool = False,
 ) -> Completeness:
     """What is recorded of the unit's facility up to the moment of the question.
 
-    `finished_only`: alarms that had not ended are not among the facts.
+    `finished_only`: alarms that had not ended are not among the facts. `goes_on`: the recording did
+    not end with these facts.
     """
     alarms, roster, responses = facts.alarms, facts.assignments, facts.responses
     unit, begin, at = question.unit, question.begin, question.at
     own = [row for row, name in enumerate(alarms["unit"]) if name == unit]
     times = [alarms["at"][row] for row in own]
     gaps = _merged(silences(alarms["at"], begin, at), silences(times, begin, at))
+    outside, why = _outside(facts, times, gaps, question, goes_on) if times else ((), "")
+    gaps = _merged(gaps, outside)
     last = dict(zip(roster["assignment_id"], range(len(roster["at"])), strict=True))
     staffed = [
         (start, at + 1 if end is None else end)
@@ -84,6 +113,7 @@ def completeness(
         )
         if name == unit and start <= at and (end is None or end > begin)
     ]
+    of_bed = question.bed is None or any(alarms["bed"][row] == question.bed for row in own)
     known = {alarms["alarm_id"][row] for row in own}
     beds = {alarms["bed"][row] for row in own}
     answered = [
@@ -110,6 +140,7 @@ def completeness(
                 "silenced alarms",
             )
             + _told(bool(times) and bool(gaps), "alarm load during the gaps of the feed")
+            + _told(not of_bed, f"bed {question.bed}, of which no alarm was recorded")
             + _told(finished_only, "alarms that had not ended when the archive was written"),
         ),
         Channel(
@@ -137,7 +168,38 @@ def completeness(
             ),
         ),
         tuple(_dark(facts, question, gaps)),
+        of_bed,
+        outside,
+        why,
     )
+
+
+def _outside(
+    facts: Facts, times: Sequence[int], gaps: Spans, question: Question, goes_on: bool
+) -> tuple[Spans, str]:
+    """The parts of the window in which the alarms of a unit, at `times`, say nothing of the feed;
+    and why.
+    """
+    begin, at = question.begin, question.at
+    first = facts.alarms["at"][0]
+    latest = max(table["at"][-1] for table in facts.tables.values() if table["at"])
+    usual = sum(at - _USUAL - HOUR < one for one in times)
+    if first >= at:
+        return ((begin, at),), "the records begin with the moment in question"
+    if usual < _LEAST_EVENTS:
+        few = "no alarm" if not usual else "too few alarms"
+        return ((begin, at),), f"{few} of the unit in the day before"
+    found, why = [], []
+    if first > begin:
+        found.append((begin, first))
+        why.append(f"the records begin {(first - begin) / MINUTE:.0f} min after the window does")
+    if not goes_on and at - latest >= LEAST_GAP and gaps and gaps[-1][1] >= at:
+        ends = max(begin, min(latest, at), gaps[-1][0] if latest - gaps[-1][0] < LEAST_GAP else 0)
+        found.append((ends, at))
+        why.append(
+            f"the records end {(at - latest) / MINUTE:.0f} min before the moment in question"
+        )
+    return tuple(found), "; ".join(why)
 
 
 def silences(times: Sequence[int], begin: int, end: int) -> Spans:
@@ -176,6 +238,9 @@ def _dark(facts: Facts, question: Question, gaps: Spans) -> list[Dark]:
         strict=True,
     ):
         if unit == question.unit and question.bed in (None, bed):
+            of_device = begun.setdefault((bed, device), {})
+            if alarm in of_device and at - of_device[alarm] > HORIZON:
+                del of_device[alarm]  # the id is used again, for another alarm
             begun.setdefault((bed, device), {}).setdefault(alarm, at)
             last[bed, device], codes[alarm] = at, code
     found = []

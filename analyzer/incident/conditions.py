@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 
@@ -17,6 +17,9 @@ Figures = Mapping[str, float | None]
 """By name: that of the metric without its prefix, with the window. None: not assessable."""
 
 
+Extras = Callable[[str, int, int, int], Figures]
+
+
 @dataclass(frozen=True, slots=True)
 class Minute:
     """The figures of the unit and of each clinician on duty at `at` (ms since 1970)."""
@@ -27,26 +30,66 @@ class Minute:
 
 
 def conditions(
-    facts: Facts, question: Question, policy: Policy, known: Completeness
+    facts: Facts,
+    question: Question,
+    policy: Policy,
+    known: Completeness,
+    of_clinicians: Extras,
+    held_since: int | None = None,
 ) -> list[Minute]:
-    """One entry for each minute of the window. `facts`: those of the facility."""
-    engine = facts.engine(policy)
+    """One entry for each minute of the window. `facts`: those of the facility.
+
+    `of_clinicians` gives more figures of a clinician at a minute, by their state and number of
+    beds. `held_since` (ms): windows that begin earlier have no figures.
+    """
+    engine, duty = facts.engine(policy), _Duty(facts, question.unit)
     found = []
     for moment in question.minutes:
         engine.advance(moment)
-        found.append(_minute(engine.measure(), moment, facts, question, policy, known))
+        on_duty, burdens = duty.at(moment), engine.measure_people()
+        whole = {
+            window: held_since is None or moment - length >= held_since
+            for window, length in policy.windows.items()
+        }
+        found.append(
+            _minute(burdens, moment, on_duty, question, policy, known, of_clinicians, whole)
+        )
     return found
+
+
+class _Duty:
+    """Who is on duty in a unit at moments that only go forward, as recorded up to each of them."""
+
+    def __init__(self, facts: Facts, unit: str) -> None:
+        roster = facts.assignments
+        names = ("at", "assignment_id", "start", "end", "clinician", "unit")
+        self._records = list(zip(*(roster[name] for name in names), strict=True))
+        self._unit, self._next = unit, 0
+        self._last: dict[str, tuple[int, int | None, str, str]] = {}
+
+    def at(self, moment: int) -> set[str]:
+        while self._next < len(self._records) and self._records[self._next][0] <= moment:
+            _, assignment, *rest = self._records[self._next]
+            self._last[assignment] = tuple(rest)
+            self._next += 1
+        return {
+            clinician
+            for start, end, clinician, unit in self._last.values()
+            if unit == self._unit and start <= moment and (end is None or moment < end)
+        }
 
 
 def _minute(
     burdens: Burdens,
     moment: int,
-    facts: Facts,
+    on_duty: set[str],
     question: Question,
     policy: Policy,
     known: Completeness,
+    of_clinicians: Extras,
+    whole: Mapping[str, bool],
 ) -> Minute:
-    seen, answers = known.is_seen(moment), known.responses.recorded
+    is_there, answers = known.is_seen(moment), known.responses.recorded
     unit: dict[str, float | None] = {}
     units = burdens.units
     for row, name in enumerate(units.unit):
@@ -54,6 +97,7 @@ def _minute(
             continue
         staffed = known.assignments.recorded
         for number, window in enumerate(burdens.windows):
+            seen = is_there and whole[window]
             for rank, priority in enumerate(ALARM_PRIORITIES):
                 count = int(units.alarms[row, number, rank])
                 unit[f"alarms_{priority}_{window}"] = count if seen else None
@@ -67,12 +111,11 @@ def _minute(
             unit[f"chattering_alarms_{window}"] = (
                 int(units.chattering[row, number]) if seen else None
             )
-        unit["open_alarms"] = int(units.open_alarms[row]) if seen else None
-        unit["stale_alarms"] = int(units.stale_alarms[row]) if seen else None
+        unit["open_alarms"] = int(units.open_alarms[row]) if is_there else None
+        unit["stale_alarms"] = int(units.stale_alarms[row]) if is_there else None
         unit["clinicians"] = int(units.clinicians[row]) if staffed else None
         unit["beds"] = int(units.beds[row]) if staffed else None
-        unit["overload_state"] = int(units.overload[row]) if seen and staffed else None
-    on_duty = clinicians_on_duty(facts, question.unit, moment)
+        unit["overload_state"] = int(units.overload[row]) if is_there and staffed else None
     people = burdens.clinicians
     found: dict[str, Figures] = {}
     for row, name in enumerate(people.clinician):
@@ -80,6 +123,7 @@ def _minute(
             continue
         own: dict[str, float | None] = {}
         for number, window in enumerate(burdens.windows):
+            seen = is_there and whole[window]
             own[f"alarms_{window}"] = int(people.alarms[row, number].sum()) if seen else None
             own[f"alarm_seconds_{window}"] = _known(
                 int(people.alarm_milliseconds[row, number]) / 1000, seen
@@ -93,7 +137,9 @@ def _minute(
                 own[f"nonactionable_ratio_{scope}_{window}"] = _known(ratio, seen and answers)
         own["beds"] = int(people.beds[row])
         own["acuity"] = _known(float(people.acuity[row]), True)
-        own["overload_state"] = int(people.overload[row]) if seen else None
+        state, beds = int(people.overload[row]), int(people.beds[row])
+        own["overload_state"] = state if is_there else None
+        own |= of_clinicians(name, moment, state, beds)
         found[name] = own
     return Minute(moment, unit, dict(sorted(found.items())))
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from analyzer.incident.answer import VERDICTS, Counterfactual, Lever, Verdict
+from analyzer.incident.absence import (
+    Answers,
+    fallen_silent,
+    muted_beds,
+    signals_lost,
+    silenced,
+)
+from analyzer.incident.answer import VERDICTS, Counterfactual, Kind, Lever, Verdict
 from analyzer.incident.candidates import LEVERS, Candidate, Place, candidates
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.facts import Facts
@@ -27,6 +34,8 @@ longest measure is an hour.
 """
 _CONDITIONS = 2
 """How many clinicians' conditions are tried, to bound the work (our own)."""
+_ESCALATE_LOST = 10 * MINUTE
+"""After so long a lost signal would go to a second person (our own: an ISA-18.2 interval)."""
 _States = Mapping[str | None, list[tuple[int, int]]]
 
 
@@ -265,3 +274,46 @@ def _escalation(base: History, condition: Condition, known: Completeness) -> Cou
         0,
         f"{_alarms(waiting)} would have been offered to a second person; the load stays the same",
     )
+
+
+# --- what could not be heard or seen
+
+
+def absent_counterfactuals(
+    history: History, known: Completeness, kind: Kind
+) -> list[Counterfactual]:
+    """What a mended device, and escalation, would have done to the longest signal that was lost, or
+    alarm that was silenced.
+    """
+    if kind == "silenced":
+        answers = Answers.of(history)
+        question = history.question
+        some = [
+            *muted_beds(history, answers),
+            *silenced(history, answers, question.begin, question.at),
+        ]
+    else:
+        question = history.question
+        some = [
+            *fallen_silent(history, known),
+            *signals_lost(history, question.begin, question.at),
+        ]
+    longest = min(some, key=lambda one: (one.since - one.until, one.bed, one.what))
+    condition = {"kind": kind, "clinician": None, "bed": longest.bed, "at": longest.since}
+    found = []
+    records = {one.alarm_id: one for one in history.alarms.records}
+    of = records.get(longest.ids[0])
+    if of is not None and of.kind == "technical" and of.device_id:
+        gone = sum(
+            one.kind == "technical" and one.device_id == of.device_id
+            for one in history.alarms.between(question.begin - question.window, question.at)
+        )
+        detail = f"the device would have been there; {_alarms(gone)} fewer in two windows"
+        mended = {"device_id": of.device_id}
+        found.append(Counterfactual("mend_device", mended, condition, "prevented", 0, detail))
+    early = longest.minutes - _ESCALATE_LOST / MINUTE
+    detail = f"a second person would have been told {early:.0f} min before it ended or was noticed"
+    dose = {"after_seconds": _ESCALATE_LOST // SECOND}
+    if early > 0:
+        found.append(Counterfactual("escalate", dose, condition, "not_assessable", 0, detail))
+    return found

@@ -20,7 +20,7 @@ from analyzer.incident.absence import (
     signals_lost,
     silenced,
 )
-from analyzer.incident.answer import Factor, Kind
+from analyzer.incident.answer import Confidence, Factor, Kind
 from analyzer.incident.baseline import Baseline, baseline, comparable
 from analyzer.incident.completeness import LEAST_GAP, Completeness, silences
 from analyzer.incident.figures import (
@@ -43,6 +43,13 @@ own).
 """
 STANDING_OF_UNIT = 2.0
 """So many standing alarms a unit may have (our own: ends get lost, so one says little)."""
+MANY = 20
+"""Comparable hours from which on a percentile is told with high confidence (our own: one of them
+is then 5 points).
+"""
+NOT_ASSESSABLE = "Not assessable"
+TOO_LITTLE = f"{NOT_ASSESSABLE}: too little was recorded."
+ABSENCES = ("silenced", "signal_lost")
 LOAD_KINDS = ("overload", "flood", "unanswered", "protected_time")
 _ORDER = {kind: number for number, kind in enumerate(get_args(Kind))}
 
@@ -78,13 +85,11 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
     missing = _missing(known)
     for one in _looked_at(history):
         if one.kind in missing:
-            no.append(Factor(one.kind, f"Not assessable: {missing[one.kind]}.", None, None, None))
+            no.append(Factor(one.kind, f"{NOT_ASSESSABLE}: {missing[one.kind]}.", None, None, None))
             continue
         value = one.figure(question.begin, question.at)
         if value is None:
-            no.append(
-                Factor(one.kind, "Not assessable: too little was recorded.", None, one.limit, None)
-            )
+            no.append(Factor(one.kind, TOO_LITTLE, None, one.limit, None))
             continue
         usual = _usual(one, value, ends, question.window) if one.usual_counts else None
         beyond = one.limit is None or (
@@ -95,26 +100,42 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
             rare = usual is not None and rare and value >= MUCH * usual.median
         is_factor = beyond and rare
         found = Factor(
-            one.kind, _statement(one, value, usual, is_factor, beyond), value, one.limit, usual
+            one.kind,
+            _statement(one, value, usual, is_factor, beyond),
+            value,
+            one.limit,
+            usual,
+            confidence=_confidence(usual, known),
         )
-        if not is_factor and one.kind != "staffing" and known.alarms.gaps:
+        nothing = known.is_nothing_seen(question)
+        if nothing or (not is_factor and one.kind != "staffing" and known.alarms.gaps):
             no.append(_in_part(found, known, question))
         else:
             (yes if is_factor else no).append(found)
     for is_factor, found in (*_absences(history, known, ends), _recent_change(history)):
-        if not is_factor and found.kind in ("silenced", "signal_lost") and known.alarms.gaps:
+        if not is_factor and found.kind in ABSENCES and known.alarms.gaps:
             found = _in_part(found, known, question)
         (yes if is_factor else no).append(found)
     return sorted(yes, key=_place), sorted(no, key=_place)
 
 
+def _confidence(usual: Baseline | None, known: Completeness) -> Confidence:
+    """Of a figure among its comparable hours; lower by a step where the feed had gaps."""
+    steps: tuple[Confidence, ...] = ("low", "moderate", "high")
+    rank = 0 if usual is None else 2 if usual.n >= MANY else 1
+    return steps[max(rank - bool(known.alarms.gaps), 0)]
+
+
 def _in_part(found: Factor, known: Completeness, question: Question) -> Factor:
     """The same where the feed had gaps: what was seen is not all there was."""
     gaps, window = known.minutes_unseen, question.window / MINUTE
-    text = f"Not assessable: nothing was received for {gaps:.0f} of {window:.0f} min"
+    why = f"nothing was received for {gaps:.0f} of {window:.0f} min"
+    if known.outside and not known.minutes_of_feed_gaps:
+        why = known.why_outside
+    text = f"{NOT_ASSESSABLE}: {why}"
     if gaps < window / 2:
         text += f"; in the rest, {found.statement[:-1]}"
-    return replace(found, statement=text + ".", value=None, baseline=None)
+    return replace(found, statement=text + ".", value=None, baseline=None, confidence=None)
 
 
 def _place(one: Factor) -> tuple[int, str]:
@@ -218,7 +239,7 @@ def _missing(known: Completeness) -> dict[str, str]:
 
 def _usual(one: _Looked, value: float, ends: list[int], window: int) -> Baseline | None:
     others = (one.figure(end - window, end) for end in ends)
-    return baseline(value, [other for other in others if other is not None])
+    return baseline(value, [other for other in others if other is not None], window)
 
 
 def _rarity(one: _Looked, usual: Baseline) -> float:
@@ -234,11 +255,11 @@ def _statement(
         limit = f"{100 * one.limit:.0f} %" if one.less_is_worse else f"{one.limit:g}"
         seen += f" (limit {limit})"
     if usual is None:
-        compared = "no comparable hours to set it against" if one.usual_counts else ""
+        compared = "too few comparable times to set it against" if one.usual_counts else ""
     else:
         more = "less" if one.less_is_worse else "more"
         rarity = _rarity(one, usual)
-        compared = f"{more} than in {rarity:.0f} % of {usual.n} comparable hours of this unit"
+        compared = f"{more} than in {rarity:.0f} % of {usual.n} {usual.what} of this unit"
     if is_factor:
         return f"{seen}, {compared}, increased the likelihood of {one.effect}."
     if not beyond:
@@ -273,7 +294,7 @@ def _absences(history: History, known: Completeness, ends: list[int]) -> list[tu
             is_silenced,
             muted_beds(history, answers),
             ends,
-            _why(known, needs_responses=True),
+            _why(history, known, needs_responses=True),
             f"No alarm was silenced for more than {longest} min while it went on.",
         )
     )
@@ -284,11 +305,11 @@ def _absences(history: History, known: Completeness, ends: list[int]) -> list[tu
             is_lost,
             fallen_silent(history, known),
             ends,
-            _why(known, needs_responses=False),
+            _why(history, known, needs_responses=False),
             f"No signal was lost for more than {longest} min.",
         )
     )
-    minutes = round(known.minutes_unseen, 1)
+    minutes = round(known.minutes_of_feed_gaps, 1)
     limit = LEAST_GAP / MINUTE
     if not known.alarms.recorded:
         text = "Not assessable: no alarms were recorded."
@@ -298,17 +319,22 @@ def _absences(history: History, known: Completeness, ends: list[int]) -> list[tu
             f"{minutes:.0f} min in which nothing came from the unit's devices increased the "
             "likelihood of alarms that nobody was sent."
         )
-        found.append((True, Factor("feed_gap", text, minutes, limit, None)))
+        found.append((True, Factor("feed_gap", text, minutes, limit, None, confidence="high")))
+    elif known.outside:
+        text = f"{NOT_ASSESSABLE}: {known.why_outside}."
+        found.append((False, Factor("feed_gap", text, None, limit, None)))
     else:
         text = "The alarm feed had no gap of 10 min or more."
-        found.append((False, Factor("feed_gap", text, 0.0, limit, None)))
+        found.append((False, Factor("feed_gap", text, 0.0, limit, None, confidence="high")))
     return found
 
 
-def _why(known: Completeness, needs_responses: bool) -> str:
+def _why(history: History, known: Completeness, needs_responses: bool) -> str:
     """Why an absence cannot be assessed; empty if it can."""
     if not known.alarms.recorded:
         return "no alarms were recorded"
+    if not known.of_bed:
+        return f"no alarm of bed {history.question.bed} was recorded"
     if needs_responses and not known.responses.recorded:
         return "no responses were recorded"
     return ""
@@ -325,8 +351,8 @@ def _absence(
 ) -> tuple[bool, Factor]:
     """The factor of what could not be heard or seen.
 
-    At a bed in question every such absence counts. On a whole unit some are always there, so their
-    number is compared with other hours; `certain` ones count in any case.
+    At a bed in question the longest is compared with that of other hours of the bed. On a whole
+    unit some are always there, so their number is compared; `certain` ones count in any case.
     """
     question = history.question
     limit = long_for(question.bed) / MINUTE
@@ -335,15 +361,26 @@ def _absence(
     if not absent:
         text = f"Not assessable: {missing}." if missing else none
         return False, Factor(kind, text, None if missing else 0.0, limit, None)
-    counts = [float(len(lasting(end - question.window, end))) for end in ends]
-    usual = None if question.bed is not None else baseline(float(len(here)), counts)
+
+    def figure(some: list[Absent]) -> float:
+        if question.bed is None:
+            return float(len(some))
+        return max((round(one.minutes, 1) for one in some), default=0.0)
+
+    of_hours = [figure(lasting(end - question.window, end)) for end in ends]
+    usual = baseline(figure(here), of_hours, question.window)
     value = round(absent[0].minutes, 1)
+    confidence: Confidence = "high"  # each is a record, or the lack of any
     if not certain and usual is not None and usual.percentile < RARE:
+        seen = f"{len(here)} for more than {limit:.0f} min: more than"
+        of = "unit"
+        if question.bed is not None:
+            seen, of = f"{value:.0f} min at bed {question.bed}: longer than", "bed"
         text = (
-            f"{len(here)} for more than {limit:.0f} min: more than in {usual.percentile:.0f} % of "
-            f"{usual.n} comparable hours of this unit, so no more than usual here."
+            f"{seen} in {usual.percentile:.0f} % of {usual.n} {usual.what} of this {of}, so no "
+            "more than usual here."
         )
-        return False, Factor(kind, text, value, limit, usual)
+        return False, Factor(kind, text, value, limit, usual, confidence=confidence)
     first = absent[0]
     going = ", and still so then" if first.until >= question.at else ""
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
@@ -351,14 +388,16 @@ def _absence(
         f"{first.minutes:.0f} min at bed {first.bed} ({first.what}{going}){more} increased the "
         "likelihood of a change of the patient that no alarm told."
     )
-    return True, Factor(kind, text, value, limit, usual)
+    if certain and certain[0] is first:
+        usual = None  # it is no figure of other hours
+    return True, Factor(kind, text, value, limit, usual, confidence=confidence)
 
 
 def _recent_change(history: History) -> tuple[bool, Factor]:
     """Limits in force at the bed, or on the unit, that became less sensitive within a day."""
     question, alarms = history.question, history.facts.alarms
     last: dict[tuple[str, str, str], float] = {}
-    changed = []
+    changed: list[tuple[str, str, float, float]] = []
     for at, unit, bed, source, code, limit, value in zip(
         *(alarms[name] for name in ("at", "unit", "bed", "source", "code", "limit", "value")),
         strict=True,
@@ -367,15 +406,27 @@ def _recent_change(history: History) -> tuple[bool, Factor]:
             continue
         before = last.get((bed, source, code))
         less = before is not None and (limit < before if value <= limit else limit > before)
-        if less and at > question.at - 24 * HOUR and question.bed is not None:
+        if less and before is not None and at > question.at - 24 * HOUR:
             changed.append((bed, alarm_name(source, code), before, limit))
         last[bed, source, code] = limit
+    where = "this unit" if question.bed is None else f"bed {question.bed}"
+    if not last:
+        text = f"{NOT_ASSESSABLE}: no alarm of {where} came with its limit."
+        return False, Factor("recent_change", text, None, None, None)
+    count = float(len(changed))
     if not changed:
-        text = "No limit became less sensitive in the 24 h before, as far as alarms show."
-        return False, Factor("recent_change", text, 0.0, None, None)
+        text = f"No limit of {where} became less sensitive in the 24 h before, as alarms show."
+        return False, Factor("recent_change", text, count, None, None, confidence="moderate")
+    if question.bed is None:
+        beds = len({bed for bed, *_ in changed})
+        text = (
+            f"{_count(count, 'limit')} became less sensitive in the 24 h before, at "
+            f"{_count(beds, 'bed')}: it counts where a bed is in question."
+        )
+        return False, Factor("recent_change", text, count, None, None, confidence="moderate")
     bed, name, before, limit = changed[-1]
     text = (
         f"The limit of {name} at bed {bed} went from {before:g} to {limit:g} within 24 h, which "
         "increased the likelihood of a change that no alarm told."
     )
-    return True, Factor("recent_change", text, float(len(changed)), None, None)
+    return True, Factor("recent_change", text, count, None, None, confidence="high")

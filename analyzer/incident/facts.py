@@ -13,6 +13,8 @@ from analyzer.model.facts import FACT_TYPES, TOPICS, Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.pending import Columns
 
+_HORIZON = Policy().horizon
+"""Within so long (ms) an id is of one record."""
 Table = dict[str, list[Any]]
 """The facts of one topic: a list for each field of its class, by the name of the field."""
 
@@ -25,8 +27,8 @@ class Facts:
 
     @classmethod
     def of(cls, parts: Iterable[tuple[Topic, Columns]]) -> Facts:
-        """The facts in some columns, in any order; of several with one `event_id` the first by
-        time.
+        """The facts in some columns, in any order; of several with one `event_id` within the
+        horizon the first by time.
         """
         rows: dict[Topic, list[tuple[Any, ...]]] = {topic: [] for topic in TOPICS}
         for topic, columns in parts:
@@ -61,6 +63,14 @@ class Facts:
             found = found.with_table(topic, _of(self.tables[topic], facility, until))
         return found
 
+    def has_after(self, facility: str, moment: int) -> bool:
+        """Whether there is a fact of a facility after a moment (ms)."""
+        return any(
+            at > moment and name == facility
+            for table in self.tables.values()
+            for name, at in zip(table["facility"], table["at"], strict=True)
+        )
+
     def engine(self, policy: Policy, since: int | None = None) -> Engine:
         """An engine that has taken these facts as complete history. It keeps all of them.
 
@@ -91,9 +101,13 @@ def _ordered(topic: Topic, rows: list[tuple[Any, ...]]) -> Table:
     at, event = names.index("at"), names.index("event_id")
     # The rest breaks ties between different records with one id.
     rows.sort(key=lambda row: (row[at], row[event], repr(row)))
-    once: dict[tuple[str, str], tuple[Any, ...]] = {}
+    once: list[tuple[Any, ...]] = []
+    last: dict[tuple[str, str], int] = {}
     facility = names.index("facility")
     for row in rows:
-        once.setdefault((row[facility], row[event]), row)
-    columns = zip(*once.values(), strict=True) if once else ([] for _ in names)
+        key = row[facility], row[event]
+        if key not in last or row[at] - last[key] > _HORIZON:
+            once.append(row)
+            last[key] = row[at]
+    columns = zip(*once, strict=True) if once else ([] for _ in names)
     return {name: list(column) for name, column in zip(names, columns, strict=True)}

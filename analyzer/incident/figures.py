@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from statistics import median
 
 import numpy as np
 
 from analyzer.engine import Engine
 from analyzer.incident.alarms import Alarms
+from analyzer.incident.completeness import Completeness
 from analyzer.incident.conditions import last_assignments
 from analyzer.incident.facts import Facts
 from analyzer.incident.question import Question
@@ -69,6 +72,46 @@ class History:
                 if start <= end and (stop is None or stop > begin)
             }
         )
+
+
+class Duties:
+    """Figures of clinicians at a minute that burdens do not have: `unanswered` alarms, since when
+    the state holds (`overload_since`, ms), and the `room` for more beds up to the policy's limit
+    while the state is normal. None: not assessable, or, of `overload_since`, normal.
+    """
+
+    def __init__(self, history: History, known: Completeness) -> None:
+        question, policy = history.question, history.policy
+        loads = history.loads(question.begin, question.at)
+        self._place: dict[int, int] = {}
+        self._unanswered: dict[str, list[float]] = {}
+        if loads is not None and known.responses.recorded:
+            self._place = {at: place for place, at in enumerate(loads.ticks.tolist())}
+            self._unanswered = {
+                name: values["unanswered"].tolist() for name, values in loads.clinicians.items()
+            }
+        self._changes: dict[str, list[int]] = {}
+        for one in history.changes:
+            if one.clinician is not None:
+                self._changes.setdefault(one.clinician, []).append(one.at)
+        level = policy.overload.levels(question.facility, question.unit)["beds"].elevated
+        self._most = None if level is None else int(level.enter)
+        self._known = known
+
+    def at(self, clinician: str, moment: int, state: int, beds: int) -> dict[str, float | None]:
+        seen, place = self._known.is_seen(moment), self._place.get(moment)
+        values = self._unanswered.get(clinician)
+        waiting = None if values is None or place is None or not seen else values[place]
+        room = None
+        if self._most is not None and seen:
+            room = max(self._most - beds, 0) if state == NORMAL else 0
+        changes = self._changes.get(clinician, [])
+        since = changes[max(bisect_right(changes, moment) - 1, 0)] if changes else None
+        return {
+            "unanswered": None if waiting is None or isnan(waiting) else int(waiting),
+            "overload_since": since if state != NORMAL and seen else None,
+            "room": room,
+        }
 
 
 def peak(loads: UnitLoads | None, people: Sequence[str], measure: str) -> float | None:

@@ -31,14 +31,14 @@ class Blaming(ValueError):
 
 
 def check(texts: Iterable[str], names: Collection[str] = ()) -> None:
-    """Raises `Blaming` at the first text with a banned word outside of `names`, such as an alarm
-    that its maker calls a reminder.
+    """Raises `Blaming` at the first text with a banned word outside of `names` (whole words), such
+    as an alarm that its maker calls a reminder.
 
     >>> check(["31 alarms in 1 h for one clinician"])
     >>> check(["Standby reminder silenced for 20 min"], {"Standby reminder"})
     """
     longest_first = sorted(names, key=lambda name: (-len(name), name))
-    named = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+    named = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})(?!\w)")
     for text in texts:
         if found := _PATTERN.search(named.sub("", text)):
             raise Blaming(f"{found.group()!r} in {text!r}")

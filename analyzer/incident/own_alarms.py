@@ -46,7 +46,7 @@ def own_alarms(history: History, known: Completeness) -> tuple[OwnAlarm, ...]:
 def beds(history: History, known: Completeness) -> tuple[BedHour, ...]:
     """Each bed of the unit that had an alarm within the baseline's days; the busiest first."""
     question, recorded = history.question, known.responses.recorded
-    quietened = Answers.of(history).quietened
+    answers = Answers.of(history)
     found = []
     for bed in {one.bed for one in history.alarms.records}:
         own = [
@@ -56,7 +56,7 @@ def beds(history: History, known: Completeness) -> tuple[BedHour, ...]:
         ]
         lost = [end_of(one, question.at) - one.start for one in own if one.kind == "technical"]
         answered = sum(one.first_response is not None for one in own)
-        silenced = sum(one.alarm_id in quietened for one in own)
+        silenced = sum(answers.first_quietened(one) is not None for one in own)
         found.append(
             BedHour(
                 bed,

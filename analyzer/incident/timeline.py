@@ -9,7 +9,7 @@ from analyzer.incident.alarms import name_of
 from analyzer.incident.answer import Entry
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.figures import History
-from analyzer.model.policy import MINUTE, STALE
+from analyzer.model.policy import FLOOD_INTERVAL, MINUTE, STALE
 from analyzer.overload.wording import in_words
 
 _LASTING = ("alarm", "silence", "muted", "gap")
@@ -21,7 +21,7 @@ def timeline(history: History, known: Completeness) -> tuple[Entry, ...]:
     and text.
     """
     found = [*_alarms(history), *_responses(history), *_assignments(history), *_muted(history)]
-    found += [*_changes(history), *_gaps(known), *_dark(known)]
+    found += [*_changes(history), *_gaps(history, known), *_dark(known)]
     begin, at = history.question.begin, history.question.at
     chosen = {
         one
@@ -109,7 +109,11 @@ def _changes(history: History) -> Iterator[Entry]:
         why = "; ".join(in_words(reason, of_unit, rising) for reason in one.reasons)
         who = "unit" if of_unit else str(one.clinician)
         text = f"{who}: {one.before} to {one.after}" + (f" ({why})" if why else "")
-        yield Entry(one.at, "overload", text, (), None, one.clinician)
+        counted = history.alarms.between(one.at - FLOOD_INTERVAL, one.at)
+        ids = tuple(
+            alarm.alarm_id for alarm in counted if of_unit or one.clinician in alarm.clinicians
+        )
+        yield Entry(one.at, "overload", text, ids, None, one.clinician)
 
 
 def _muted(history: History) -> Iterator[Entry]:
@@ -119,11 +123,14 @@ def _muted(history: History) -> Iterator[Entry]:
         yield Entry(one.since, "muted", f"bed {one.bed}: {one.what}", one.ids, one.bed, until=until)
 
 
-def _gaps(known: Completeness) -> Iterator[Entry]:
+def _gaps(history: History, known: Completeness) -> Iterator[Entry]:
+    """Gaps, with the last alarm before and the first one after."""
     for begin, end in known.alarms.gaps if known.alarms.recorded else ():
         minutes = (end - begin) / MINUTE
         text = f"nothing from the unit's devices for {minutes:.0f} min"
-        yield Entry(begin, "gap", text, (), until=end)
+        before = [one.alarm_id for one in history.alarms.records if one.start <= begin][-1:]
+        after = [one.alarm_id for one in history.alarms.records if one.start >= end][:1]
+        yield Entry(begin, "gap", text, tuple(dict.fromkeys(before + after)), until=end)
 
 
 def _dark(known: Completeness) -> Iterator[Entry]:

@@ -16,6 +16,7 @@ from analyzer.pipeline.classes import (
     nonactionable_ratios,
 )
 from analyzer.pipeline.control import COMMANDS, Command
+from analyzer.pipeline.held import Held
 from analyzer.pipeline.holdings import Holdings
 from analyzer.pipeline.pending import Columns
 from analyzer.pipeline.recent import DEVICE_TYPES, MINUTES, OTHER, ClockOffset
@@ -38,6 +39,7 @@ __all__ = [
     "ClockOffset",
     "Columns",
     "Command",
+    "Held",
     "Holdings",
     "ResponseTimes",
     "Scope",

@@ -133,6 +133,8 @@ def incident(
         facts, status = taken.facts(), replayed.status(strict)
     if unit not in facts.alarms["unit"] and unit not in facts.assignments["unit"]:
         fail(f"--unit: nothing was recorded of unit {unit} in facility {facility}", WRONG)
+    if bed is not None and not _is_known(facts, unit, bed):
+        fail(f"--bed: nothing was recorded of bed {bed} in unit {unit}", WRONG)
     with working("analysing"):
         found = analyse(facts, question, settings.policy, finished_only=archive is not None)
     if out is not None:
@@ -148,6 +150,14 @@ def incident(
             typer.echo(line)
     if status:
         raise typer.Exit(status)
+
+
+def _is_known(facts: Facts, unit: str, bed: str) -> bool:
+    """Whether a bed of a unit has an alarm or an assignment."""
+    return any(
+        (unit, bed) in zip(table["unit"], table["bed"], strict=True)
+        for table in (facts.alarms, facts.assignments)
+    )
 
 
 def _write_page(

@@ -53,6 +53,14 @@ FORM_POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """For the page with a form, which has no scripts."""
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""For the page of an incident: it can be saved as one file, so its style is in it. It has no
+scripts.
+"""
+REPORT = "/incident"
 ACTS: dict[str, Act | None] = {
     **{one.path: Act.VIEW for one in page_files()},
     "/metrics": Act.SCRAPE,
@@ -64,6 +72,8 @@ ACTS: dict[str, Act | None] = {
     "/api/v1/findings": Act.VIEW,
     "/api/v1/whatif": Act.TRY,
     "/api/v1/whatif/types": Act.TRY,
+    REPORT: Act.VIEW,
+    "/api/v1/incident": Act.VIEW,
 }
 """What a reader must be allowed to do for each path; None: nothing, but to be known. A path that is
 not here is read by nobody.
@@ -173,6 +183,8 @@ def guard(
             response.headers[name] = value
         if _path(request) == TAKE:
             response.headers["Content-Security-Policy"] = FORM_POLICY
+        elif _path(request) == REPORT:
+            response.headers["Content-Security-Policy"] = REPORT_POLICY
         response.headers.setdefault("Cache-Control", "no-store")
 
     application.middlewares.append(middleware)
@@ -208,7 +220,11 @@ def record(recorder: Recorder | None, visit: visits.Visit, status: int) -> None:
 
 
 _FILES = frozenset(one.path for one in page_files()) | {TAKE_STYLE, "/api/v1/reader"}
-_EVENTS = {"/api/v1/whatif": "whatif"}
+_EVENTS = {
+    "/api/v1/whatif": "whatif",
+    REPORT: "incident",
+    "/api/v1/incident": "incident",
+}
 
 
 def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> web.Response:

@@ -112,6 +112,8 @@ class Page:
         links = (("Unit", "page_url"), ("See", "dashboard_url"), ("Help", "runbook_url"))
         for word, name in links:
             yield from (f"{word}: {one[name]}" for one in self.firing if one.get(name))
+            if name == "page_url":
+                yield from filter(None, map(_led_to_it, self.firing))
 
     def _resolved_text(self, alert: Mapping[str, str]) -> str:
         """The text of a resolved alert, without the suggested action, which no longer applies."""
@@ -119,6 +121,18 @@ class Page:
             where = f"{self.unit}, {self.facility}"
             return f"{printable(where)}: no longer overloaded"
         return _what(alert)[:300]
+
+
+def _led_to_it(alert: Mapping[str, str]) -> str | None:
+    """The address of the conditions around the moment at which an alert fired, if it has a page."""
+    address = alert.get("page_url", "")
+    try:
+        at = parse_rfc3339(alert.get("startsAt", ""))
+    except ValueError:
+        return None
+    if "/unit?" not in address:
+        return None
+    return f"What led to it: {address.replace('/unit?', '/incident?', 1)}&at={at}"
 
 
 def page(payload: Any, clock: Clock | None = None) -> Page:

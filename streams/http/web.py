@@ -20,6 +20,7 @@ from streams.http.board import Board, UnitsQuery
 from streams.http.documents.common import Error
 from streams.http.documents.reader import document as reader_document
 from streams.http.finder import Finder, Query
+from streams.http.incidents import RETRY_SECONDS, Busy, Incidents
 from streams.http.site import File, page_files
 from streams.http.weeks import Weeks
 from streams.http.workbench import Candidate, Workbench
@@ -36,6 +37,7 @@ SEND_SECONDS = 60.0
 """
 
 _PIECE_BYTES = 1 << 16
+JSON, HTML = "application/json", "text/html; charset=utf-8"
 
 
 class Worker(Protocol):
@@ -155,6 +157,20 @@ def add_workbench(
         return await _answered(request, worker, workbench.types, send_seconds)
 
 
+def add_incidents(
+    app: Any, worker: Worker, incidents: Incidents, send_seconds: float = SEND_SECONDS
+) -> None:
+    """Serve /incident, the page, and /api/v1/incident, its data (`streams.incidents.document`)."""
+
+    @app.page("/incident")  # type: ignore[untyped-decorator]
+    async def view(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, incidents.page, send_seconds, HTML)
+
+    @app.page("/api/v1/incident")  # type: ignore[untyped-decorator]
+    async def data(_page: Any, request: Any) -> StreamResponse:
+        return await _answered(request, worker, incidents.document, send_seconds)
+
+
 def add_reader(app: Any) -> None:
     """Serve /api/v1/reader (`streams.http.documents.reader`)."""
 
@@ -168,13 +184,15 @@ def add_reader(app: Any) -> None:
         return Response(body=body, content_type="application/json")
 
 
-_TRIED = ("type", "delay", "limit")
+_TRIED = ("type", "delay", "limit", "at", "bed", "window")
 """What a what-if asks about beside its unit."""
 Ask = Callable[[Mapping[str, str], Scope], Awaitable[Answer]]
 """Answers parameters of a request, for a reader who may see these places."""
 
 
-async def _answered(request: Any, worker: Worker, ask: Ask, seconds: float) -> StreamResponse:
+async def _answered(
+    request: Any, worker: Worker, ask: Ask, seconds: float, kind: str = JSON
+) -> StreamResponse:
     if not worker.recovered:
         return _error("waiting for partitions or their state", 503)
     visit = visits.current()
@@ -187,9 +205,13 @@ async def _answered(request: Any, worker: Worker, ask: Ask, seconds: float) -> S
         return _error(error, 403)
     except NotHere as error:
         return _error(error, 404)
+    except Busy as error:
+        refused = _error(f"{error}: ask again in {RETRY_SECONDS} s", 503)
+        refused.headers["Retry-After"] = str(RETRY_SECONDS)
+        return refused
     visit.names(answer.names)
     visit.asked = {name: given[name] for name in _TRIED if name in given}
-    headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding"}
+    headers = {"Content-Type": kind, "Vary": "Accept-Encoding"}
     return await _send_known(request, answer.etag, headers, answer.body, answer.compressed, seconds)
 
 

@@ -152,6 +152,7 @@ def _factor(one: Factor) -> dict[str, Any]:
             "values": list(usual.others),
         },
         "counterfactuals": list(one.counterfactuals),
+        "confidence": one.confidence,
     }
 
 

@@ -136,6 +136,9 @@ class _Writer:
         yield table("", head, rows)
 
     def _condition(self, one: dict[str, Any]) -> str:
+        if "state" not in one:
+            what = one["kind"].replace("_", " ")
+            return f"{what} at bed {printable(one['bed'])} from {self._clock(one['at'])}"
         who = "the unit" if one["clinician"] is None else one["clinician"]
         return f"{printable(who)} {one['state']} from {self._clock(one['at'])}"
 

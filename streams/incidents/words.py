@@ -44,11 +44,15 @@ def words(found: Incident, calendar: Calendar) -> Iterator[str]:
         yield ""
         yield "What one change would have done:"
         for tried in found.counterfactuals:
-            who = "the unit" if tried.condition["clinician"] is None else "one clinician"
+            who = "one clinician" if tried.condition["clinician"] else "the unit"
+            if "state" in tried.condition:
+                state = tried.condition["state"]
+            else:
+                state, who = tried.condition["kind"].replace("_", " "), tried.condition["bed"]
             dose = ", ".join(f"{name} {value}" for name, value in tried.dose.items())
             yield printable(
                 f"  {tried.lever.replace('_', ' ')} ({dose}): {VERDICTS[tried.verdict]} "
-                f"({tried.condition['state']}, {who}); {tried.detail}"
+                f"({state}, {who}); {tried.detail}"
                 + (
                     f"; {tried.hidden_actionable} needed alarms hidden"
                     if tried.hidden_actionable
@@ -62,3 +66,7 @@ def words(found: Incident, calendar: Calendar) -> Iterator[str]:
             yield printable(f"  {action.change} ({action.owner}; {action.strength})")
     elif found.factors:
         yield "This data supports no change of the system. Collect what is not assessable above."
+    elif any(
+        getattr(known, name).not_assessable for name in ("alarms", "assignments", "responses")
+    ):
+        yield "To know more, collect what is not assessable above."

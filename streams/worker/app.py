@@ -29,6 +29,7 @@ from streams.http.door import Door, new_runner
 from streams.http.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.http.finder import Finder
 from streams.http.guard import guard
+from streams.http.incidents import Incidents
 from streams.http.privacy import Privacy
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
@@ -36,6 +37,7 @@ from streams.http.taking import add_taking
 from streams.http.web import (
     add_board,
     add_findings,
+    add_incidents,
     add_page,
     add_pages,
     add_reader,
@@ -320,6 +322,19 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
     add_pages(app, work, exporter)
     add_findings(app, work, finder)
     add_workbench(app, work, Workbench(work, privacy=Privacy.of(smallest, policy)))
+    add_incidents(
+        app,
+        work,
+        Incidents(
+            work,
+            policy,
+            pseudonym,
+            settings.calendar.calendars,
+            Privacy.of(smallest, policy),
+            shows_beds=settings.web.names_beds,
+            archive=settings.web.archive,
+        ),
+    )
     add_page(app)
     add_reader(app)
     add_board(app, work, board)

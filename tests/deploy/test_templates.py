@@ -60,6 +60,7 @@ def test_a_page_says_what_to_do(tmp_path: Path) -> None:
         "Next: if nobody takes it, the house supervisor is paged at 04:10, whoever is on call at "
         "04:20.\n"
         "Unit: http://web.example/unit?facility=H01&unit=MICU\n"
+        "What led to it: http://web.example/incident?facility=H01&unit=MICU&at=1772334000000\n"
         "See: http://grafana.example/d/units?var-unit=MICU\n"
         "Help: http://runbooks.example/UnitOverloaded.md"
     )

@@ -70,7 +70,10 @@ def test_alarm_types_lead_to_what_if_and_findings_of_their_unit() -> None:
 
 def test_units_lead_to_their_page() -> None:
     """At the address that the page's own script gives a unit."""
-    [own] = _links(UNIT, "${web:raw}/")
+    own, *incidents = _links(UNIT, "${web:raw}/")
+    assert len(incidents) == 2
+    for one in incidents:
+        assert one == own.replace("/unit?", "/incident?") + "&at=${__value.time}"
     assert own == "${web:raw}/unit?facility=${facility:percentencode}&unit=${unit:percentencode}"
     [of_row] = _links("alarm-fatigue-hospital", "${web:raw}/")
     assert re.sub(r"\$\{__data\.[^}]*\}", "X", of_row) == "${web:raw}/unit?facility=X&unit=X"

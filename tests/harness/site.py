@@ -29,6 +29,7 @@ from streams.http.credentials import tls_of
 from streams.http.door import Door, new_runner
 from streams.http.finder import Finder
 from streams.http.guard import guard
+from streams.http.incidents import Incidents
 from streams.http.privacy import Privacy
 from streams.http.refusals import Refusals
 from streams.http.standings import Names
@@ -36,6 +37,7 @@ from streams.http.taking import add_taking
 from streams.http.web import (
     add_board,
     add_findings,
+    add_incidents,
     add_page,
     add_pages,
     add_reader,
@@ -198,6 +200,17 @@ class Site:
             worker,
             Workbench(worker, reuse, lambda: self.moment, Privacy.of(smallest_group, policy)),
         )
+        self.incidents = Incidents(
+            worker,
+            policy,
+            pseudonym,
+            calendars,
+            Privacy.of(smallest_group, policy),
+            shows_beds=self.settings.names_beds,
+            archive=self.settings.archive,
+            clock=lambda: self.moment,
+        )
+        add_incidents(self.pages, worker, self.incidents)
         add_page(self.pages)
         add_reader(self.pages)
         board = Board(

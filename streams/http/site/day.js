@@ -4,7 +4,8 @@
 import { drawn, element, lines, put } from "./draw.js";
 import { moment, number, plural, time } from "./words.js";
 
-const HOUR = 3_600_000, HOURS = 24;
+const MINUTE = 60_000, HOUR = 3_600_000, HOURS = 24;
+const MOST_RISES = 6; // links to conditions
 const BAND = 24; // height of the band of states
 const HEIGHTS = { normal: 6, elevated: 15, overloaded: BAND };
 const BARS = 60; // height of the bars of alarms
@@ -83,6 +84,25 @@ const phaseWords = ({ facility }, states, at) => {
     return `${one.state} from ${moment(one.from, now, facility)} to ${until}`;
   });
 };
+
+/** Links to the conditions around each rise of the state, latest first, and around now. */
+export function linkCauses(list, { facility, unit }, states, at) {
+  const now = endOf(states, at);
+  const rises = states.filter((one, index) => one.state !== "normal" && index > 0).slice(-MOST_RISES).reverse();
+  const moments = [
+    { at: now, words: "The last hour" },
+    ...rises.map((one) => ({ at: one.from, words: `${one.state} from ${moment(one.from, now, facility)}` })),
+  ];
+  const seen = JSON.stringify([moments.slice(1), facility, unit, Math.floor(now / MINUTE)]);
+  if (list.dataset.seen === seen) return;
+  list.dataset.seen = seen;
+  list.replaceChildren(...moments.map((one) => {
+    const item = element("li"), link = element("a", one.words);
+    link.setAttribute("href", `incident?${new URLSearchParams({ facility, unit, at: one.at })}`);
+    item.append(link);
+    return item;
+  }));
+}
 
 /** The same in words, latest first. */
 export function tellDay(phases, hours, unit, states, at) {

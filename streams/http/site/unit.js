@@ -1,7 +1,7 @@
 // Unit: everything about one unit, at its own address.
 
 import { ask } from "./asking.js";
-import { drawDay, tellDay } from "./day.js";
+import { drawDay, linkCauses, tellDay } from "./day.js";
 import { lines, mark, parts, put, sentence, show, trend } from "./draw.js";
 import { drawNobody, drawPeople } from "./people.js";
 import {
@@ -69,6 +69,7 @@ export function drawUnit(found) {
   drawHour(unit);
   drawFacts(unit);
   drawDay(at.day, unit, found.states, now);
+  linkCauses(at.causes, unit, found.states, now);
   if (at.table.open) tellDay(at.phases, at.hours, unit, found.states, now);
 }
 

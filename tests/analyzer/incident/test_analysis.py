@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -233,6 +234,99 @@ def test_an_alarm_whose_name_is_a_banned_word_is_named() -> None:
     quietened = response("q", AT - HOUR + 30 * SECOND, "silence", alarm_id="off")
     found = asked([*quiet_ward(), *off, quietened], bed="4")
     assert "reminder" in found.factors[0].statement.lower()
+
+
+def unsaid(found: Incident) -> set[str]:
+    return {one.kind for one in found.not_factors if one.value is None}
+
+
+def test_of_a_moment_before_the_first_fact_nothing_is_said() -> None:
+    found = asked(quiet_ward(), AT - 100 * 24 * HOUR)
+    assert found.summary == "Nothing can be said: no alarms of this unit were recorded by then."
+    assert (found.factors, found.actions) == ((), ())
+    assert "feed_gap" in unsaid(found)
+
+
+def test_the_time_before_the_records_begin_is_not_taken_for_calm() -> None:
+    first = min(one.at for one in quiet_ward() if isinstance(one, AlarmEvent))
+    found = asked(quiet_ward(), first + 15 * MINUTE)
+    assert found.completeness.alarms.gaps == ((first - 45 * MINUTE, first),)
+    assert {"silenced", "signal_lost", "flood", "feed_gap"} <= unsaid(found)
+    assert found.summary.startswith("No system condition beyond baseline in what was recorded.")
+
+
+@pytest.mark.parametrize("after", [2 * HOUR, 26 * HOUR, 300 * 24 * HOUR])
+def test_of_a_moment_after_the_last_fact_nothing_is_said(after: int) -> None:
+    found = asked(quiet_ward(), AT + after)
+    assert found.summary.startswith("Nothing can be said: ")
+    assert (found.factors, found.actions) == ((), ())
+    assert {"silenced", "signal_lost", "feed_gap", "flood"} <= unsaid(found)
+    assert all(one.unit["alarms_1h"] is None for one in found.conditions)
+
+
+def test_a_gap_up_to_the_moment_is_one_of_the_feed_if_the_recording_goes_on() -> None:
+    begin = AT - 50 * MINUTE
+    facts = [*quiet_ward(), *(one for bed in BEDS for one in _steady(bed))]
+    before = [one for one in facts if one.at <= begin]
+    assert "feed_gap" not in kinds(asked(before))
+    assert kinds(asked(before + alarm("later", AT + MINUTE)))[:1] == ["feed_gap"]
+    question = Question(at=AT, facility="H", unit="ICU")
+    live = analyse(facts_of(before), question, POLICY, goes_on=True)
+    assert kinds(live)[:1] == ["feed_gap"]
+
+
+def test_of_a_bed_that_never_alarmed_nothing_is_claimed() -> None:
+    found = asked(quiet_ward(), bed="7")
+    assert {"silenced", "signal_lost", "recent_change"} <= unsaid(found)
+    assert "bed 7, of which no alarm was recorded" in found.completeness.alarms.not_assessable
+
+
+def test_what_happens_in_each_hour_at_a_bed_is_no_factor() -> None:
+    """Leads fall off for a quarter of an hour in each hour, also in the one in question."""
+    off: list[Fact] = []
+    for hour in range(9 * 24):
+        start = AT - hour * HOUR - 20 * MINUTE
+        off += alarm(f"o{hour}", start, 900, bed="2", kind="technical", code="MDC_EVT_LEADS_OFF")
+    found = asked(quiet_ward() + off, bed="2")
+    assert "signal_lost" not in kinds(found)
+    [one] = [one for one in found.not_factors if one.kind == "signal_lost"]
+    assert one.baseline is not None
+    assert (one.value, one.baseline.median) == (15.0, 15.0)
+
+
+def test_stretches_of_twelve_hours_are_counted_once_a_day() -> None:
+    question = Question(at=AT, facility="H", unit="ICU", window=12 * HOUR)
+    found = analyse(facts_of(quiet_ward()), question, POLICY)
+    counts = {one.baseline.n for one in found.not_factors if one.baseline is not None}
+    assert counts
+    assert max(counts) <= 9
+
+
+def test_an_id_that_is_used_again_is_another_alarm() -> None:
+    """The one before, three days ago, was silenced; this one was not."""
+    leads = {"bed": "4", "kind": "technical", "source": "", "code": "MDC_EVT_LEADS_OFF"}
+    before = alarm("1", AT - 72 * HOUR, 60, **leads)
+    again = [
+        replace(one, event_id=f"{one.event_id}2") for one in alarm("1", AT - HOUR, None, **leads)
+    ]
+    quietened = response("q", AT - 72 * HOUR + 30 * SECOND, "silence", alarm_id="1")
+    found = asked([*quiet_ward(), *before, *again, quietened], bed="4")
+    assert kinds(found) == ["signal_lost"]
+    assert found.factors[0].value == 60.0
+
+
+def test_each_line_of_the_timeline_that_was_counted_has_its_records(flooded: Incident) -> None:
+    known = {
+        one.alarm_id for one in quiet_ward() + flood(AT - 35 * MINUTE) if type(one) is AlarmEvent
+    }
+    changes = [one for one in flooded.timeline if one.kind == "overload"]
+    assert changes
+    assert all(one.ids and set(one.ids) <= known for one in changes)
+
+
+def test_the_words_of_a_name_do_not_blind_the_guard() -> None:
+    with pytest.raises(Blaming):
+        check(["Staff should have looked."], {"s", "e"})
 
 
 @pytest.mark.parametrize("window", [MINUTE - 1, 24 * HOUR + 1])

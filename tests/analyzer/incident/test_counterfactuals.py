@@ -6,6 +6,8 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analyzer import Fact, Policy
 from analyzer.incident import Counterfactual, Question
@@ -23,12 +25,18 @@ RECOUNTED = ("delay", "limit", "hold_off", "move_bed", "add_clinician", "mend_de
 STAFF = {"ann": ("1", "2", "3"), "ben": ("4", "5"), "cay": ("6",)}
 
 
-def busy_ward(seed: int, busy: str = "11222334455566") -> list[Fact]:
-    """Three clinicians, and many alarms of `busy` beds in the last 100 min."""
+def busy_ward(seed: int, busy: str = "11222334455566", handover: int | None = None) -> list[Fact]:
+    """Three clinicians, and many alarms of `busy` beds in the last 100 min; at `handover` (ms)
+    three others take over, of whom one has four beds.
+    """
     dice = random.Random(seed)
     found: list[Fact] = []
     for clinician, beds in STAFF.items():
-        found += [assignment(f"a{bed}", clinician, bed, AT - 3 * HOUR) for bed in beds]
+        to = {} if handover is None else {"end": handover}
+        found += [assignment(f"a{bed}", clinician, bed, AT - 3 * HOUR, **to) for bed in beds]
+    if handover is not None and handover <= AT:
+        later = zip("123456", ("dan", "dan", "dan", "dan", "eve", "fay"), strict=True)
+        found += [assignment(f"b{bed}", who, bed, handover) for bed, who in later]
     for number in range(dice.randint(80, 150)):
         bed = dice.choice(busy)
         technical = dice.random() < 0.4
@@ -49,15 +57,15 @@ def busy_ward(seed: int, busy: str = "11222334455566") -> list[Fact]:
     return [one for one in found if one.at <= AT]
 
 
-def tried(facts: list[Fact]) -> list[Counterfactual]:
-    question = Question(at=AT, facility="H", unit="ICU")
+def tried(facts: list[Fact], window: int = HOUR) -> list[Counterfactual]:
+    question = Question(at=AT, facility="H", unit="ICU", window=window)
     own = facts_of(facts).of_facility("H", AT)
     known = completeness(own, question, POLICY)
     return counterfactuals(History.of(own, question, POLICY), known)
 
 
-def recounted(facts: list[Fact], one: Counterfactual) -> str:
-    return oracle.verdict(facts, one.lever, one.dose, one.condition, BEGIN, AT, POLICY)
+def recounted(facts: list[Fact], one: Counterfactual, begin: int = BEGIN) -> str:
+    return oracle.verdict(facts, one.lever, one.dose, one.condition, begin, AT, POLICY)
 
 
 @pytest.mark.parametrize("busy", ["11222334455566", "1"])
@@ -69,6 +77,33 @@ def test_each_verdict_is_that_of_a_recount(seed: int, busy: str) -> None:
     assert found
     for one in found:
         assert one.verdict == recounted(facts, one), (one.lever, one.dose)
+
+
+@settings(max_examples=settings.default.max_examples // 20)
+@given(
+    seed=st.integers(0, 10**6),
+    busy=st.sampled_from(["11222334455566", "1", "456", "123"]),
+    window=st.sampled_from([20 * MINUTE, HOUR, 2 * HOUR]),
+    ago=st.one_of(st.none(), st.integers(5, 100)),
+)
+def test_each_verdict_is_that_of_a_recount_across_shifts_and_windows(
+    seed: int, busy: str, window: int, ago: int | None
+) -> None:
+    facts = busy_ward(seed, busy, None if ago is None else AT - ago * MINUTE)
+    found = [one for one in tried(facts, window) if one.lever in RECOUNTED]
+    for one in found:
+        if "and" in one.dose or one.dose.get("clinicians", 1) != 1:
+            continue
+        assert one.verdict == recounted(facts, one, AT - window), (one.lever, one.dose)
+
+
+def test_a_bed_changes_hands_in_the_shift_of_the_condition() -> None:
+    """The window began in the shift before."""
+    facts = busy_ward(3, "1234", AT - 70 * MINUTE)
+    found = [one for one in tried(facts, 100 * MINUTE) if one.lever == "move_bed"]
+    found = [one for one in found if one.dose["from"] == "dan"]
+    assert found
+    assert {one.verdict for one in found} <= {"prevented", "delayed", "moved"}
 
 
 def test_all_levers_and_most_verdicts_occur_in_the_recount() -> None:

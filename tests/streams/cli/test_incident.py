@@ -83,6 +83,7 @@ def test_wrong_questions_are_refused_in_one_line(ward: Files, tmp_path: Path) ->
     for arguments, words in (
         ([*ward.arguments, *at, "--unit", "XICU"], "nothing was recorded of unit XICU"),
         ([*ward.arguments, *at, "--unit", "MICU", "--window", "25h"], "window: expected 1 min"),
+        ([*ward.arguments, *at, "--unit", "MICU", "--bed", "X9"], "nothing was recorded of bed X9"),
         ([*at, "--unit", "MICU"], "expected --alarms"),
         (["--archive", tmp_path, *at, "--unit", "MICU"], "expected an archive"),
     ):

@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from tests.harness.site import SPO2, Site
+from streams.settings import WebSettings
+from tests.harness.site import SPO2, UNTIL, FakeWorker, Site, simulated
 
 
 def strict(schema: Any) -> Any:
@@ -71,6 +72,9 @@ def test_everything_served_under_api_is_described_and_nothing_else(
         "/api/v1/whatif/types?facility=H01&unit=PICU",
         "/api/v1/whatif/types",
         "/api/v1/whatif/types?facility=H01&unit=nowhere",
+        f"/api/v1/incident?facility=H01&unit=MICU&at={UNTIL}",
+        f"/api/v1/incident?facility=H01&unit=nowhere&at={UNTIL}",
+        "/api/v1/incident",
     ],
 )
 def test_answers_have_the_form_described(site: Site, described: Any, path: str) -> None:
@@ -85,7 +89,7 @@ def test_a_described_form_is_not_just_any(site: Site, described: Any) -> None:
         assert_described(described, "/api/v1/units", 200, found)
 
 
-def test_the_parameters_described_are_those_taken(site: Site, described: Any) -> None:
+def test_the_parameters_described_are_those_taken(described: Any) -> None:
     given = {
         "facility": "H01",
         "unit": "MICU",
@@ -93,11 +97,13 @@ def test_the_parameters_described_are_those_taken(site: Site, described: Any) ->
         "window": "1h",
         "top": "1",
         "delay": "1",
+        "at": str(UNTIL),
+        "bed": "MICU-01",
     }
     given["type"] = SPO2.partition("type=")[2]
-    for path, of in described["paths"].items():
-        names = [one["name"] for one in of["get"]["parameters"]]
-        assert (
-            site.get(f"{path}?{'&'.join(f'{name}={given[name]}' for name in names)}").status == 200
-        )
-        assert site.get(f"{path}?other=1").status == 400
+    with Site(FakeWorker(simulated()), WebSettings(show_beds=True)) as site:
+        for path, of in described["paths"].items():
+            names = [one["name"] for one in of["get"]["parameters"]]
+            asked = "&".join(f"{name}={given[name]}" for name in names)
+            assert site.get(f"{path}?{asked}").status == 200
+            assert site.get(f"{path}?other=1").status == 400

@@ -1,0 +1,182 @@
+"""/api/v1/incident: the conditions around a moment, as `alarm-fatigue incident --json` prints
+them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+from msgspec import Meta, Struct, field
+
+from analyzer.incident.answer import VERDICTS, Confidence, Kind, Lever, Strength
+from streams.http.documents.common import Count, Line, Moment, Ratio, one_of
+
+Figures = Annotated[
+    dict[str, float | None],
+    Meta(description="By metric, without its prefix, with the window; null: not assessable"),
+]
+Unanswered = Annotated[Count | None, Meta(description="null: no responses were recorded")]
+
+
+class IncidentScope(Struct, frozen=True):
+    """Which moment of which unit."""
+
+    at: Moment
+    begin: Moment = field(name="from")
+    to: Moment
+    facility: str
+    unit: str
+    bed: str | None
+
+
+class Channel(Struct, frozen=True):
+    """One kind of records in the window."""
+
+    recorded: bool
+    gaps: list[tuple[int, int]]
+    not_assessable: Annotated[list[str], Meta(description="What cannot be said because of gaps")]
+
+
+class Channels(Struct, frozen=True):
+    """What was recorded."""
+
+    alarms: Channel
+    assignments: Channel
+    responses: Channel
+
+
+class Entry(Struct, frozen=True):
+    """A line of the timeline."""
+
+    at: Moment
+    kind: str
+    text: Line
+    ids: Annotated[list[str], Meta(description="The records that it rests on")]
+    bed: str | None
+    clinician: str | None
+    until: Annotated[int | None, Meta(description="null: it went on, or does not last")]
+
+
+class Minute(Struct, frozen=True):
+    """The figures at one minute."""
+
+    at: Moment
+    unit: Figures
+    clinicians: list[dict[str, str | float | None]]
+
+
+class Usual(Struct, frozen=True):
+    """The same figure in comparable hours of the unit."""
+
+    n: Count
+    median: float
+    percentile: Annotated[float, Meta(ge=0, le=100)]
+    values: list[float]
+
+
+class Factor(Struct, frozen=True):
+    """A condition that was looked at."""
+
+    kind: Annotated[str, one_of(get_args(Kind))]
+    statement: Line
+    value: float | None
+    limit: float | None
+    baseline: Usual | None
+    counterfactuals: Annotated[list[int], Meta(description="Indexes")]
+    confidence: Annotated[str | None, one_of([*get_args(Confidence), None])]
+
+
+class Counterfactual(Struct, frozen=True):
+    """What one change would have done."""
+
+    lever: Annotated[str, one_of(get_args(Lever))]
+    dose: dict[str, Any]
+    condition: dict[str, Any]
+    verdict: Annotated[str, one_of(VERDICTS)]
+    hidden_actionable: Count
+    detail: Line
+
+
+class Measure(Struct, frozen=True):
+    """How to tell whether a change worked."""
+
+    numerator: Line
+    denominator: Line
+    threshold: Line
+    review_after_days: Count
+
+
+class Action(Struct, frozen=True):
+    """A change for a review to decide."""
+
+    change: Line
+    owner: Annotated[str, Meta(description="A role")]
+    strength: Annotated[str, one_of(get_args(Strength))]
+    factors: Annotated[list[int], Meta(description="Indexes")]
+    measure: Measure
+    effect: Line
+    counterfactual: int | None
+
+
+class Bed(Struct, frozen=True):
+    """A bed in the window."""
+
+    bed: str
+    alarms: Count
+    answered: Unanswered
+    silenced: Unanswered
+    signal_lost_minutes: float
+
+
+class WithInterval(Struct, frozen=True):
+    """A share, with its 95 % interval."""
+
+    value: Annotated[Ratio | None, Meta(description="null: none are classified")]
+    low: Ratio | None
+    high: Ratio | None
+
+
+class Past(Struct, frozen=True):
+    """What became of the alarms of one type before."""
+
+    raised: Count
+    answered: Unanswered
+    non_actionable: WithInterval
+
+
+class OwnAlarm(Struct, frozen=True):
+    """An alarm type in the window, and before."""
+
+    type: str
+    name: str
+    in_window: Count
+    limit: float | None
+    delay: None
+    days: Count
+    at_bed: Past
+    on_unit: Past
+
+
+class Method(Struct, frozen=True):
+    """What it was made with."""
+
+    version: str
+    policy: str
+    inputs: Annotated[dict[str, str], Meta(description="Hashes of the facts, by topic")]
+
+
+class IncidentDocument(Struct, frozen=True):
+    """Conditions around a moment: input to a review, never its verdict. Clinicians are numbered."""
+
+    scope: IncidentScope
+    summary: Line
+    completeness: Channels
+    timeline: list[Entry]
+    conditions: list[Minute]
+    factors: list[Factor]
+    not_factors: list[Factor]
+    counterfactuals: list[Counterfactual]
+    actions: list[Action]
+    beds: list[Bed]
+    own_alarms: list[OwnAlarm]
+    method: Method
