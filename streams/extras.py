@@ -11,6 +11,8 @@ MODULES = {
     "xlsx": ("fastexcel", "openpyxl"),
 }
 """By extra, the modules that only it brings."""
+_TABLES = ("polars", "narwhals")
+"""What every installation has, except the small image (see deploy/Dockerfile)."""
 _COMMANDS = {"demo": "demo"}
 """Commands that need more than the first module that they miss tells."""
 
@@ -31,9 +33,16 @@ def lacking(command: str, missing: str | None) -> str | None:
 
     >>> lacking("topics", "kafka.admin").partition(";")[0]
     'topics needs the extra worker'
+    >>> lacking("archive", "polars")
+    'archive needs polars, which this image leaves out; use the one built with --target full'
     >>> lacking("replay", "numpy")
     """
     module = (missing or "").partition(".")[0]
+    if module in _TABLES:
+        return (
+            f"{command} needs {module}, which this image leaves out; use the one built with "
+            "--target full"
+        )
     for extra, modules in MODULES.items():
         if module in modules:
             wanted = _COMMANDS.get(command, extra)

@@ -65,7 +65,7 @@ class Done:
     @property
     def numbers(self) -> Numbers:
         """The samples printed, as long as they form a valid OpenMetrics exposition."""
-        return _numbers(parse_openmetrics(self.out.decode()))
+        return numbers_of(parse_openmetrics(self.out.decode()))
 
 
 def run(*arguments: str | Path, stdin: bytes = b"") -> Done:
@@ -76,7 +76,7 @@ def run(*arguments: str | Path, stdin: bytes = b"") -> Done:
     return Done(done.exit_code, done.stdout_bytes, done.stderr)
 
 
-def _numbers(families: Iterable[Any]) -> Numbers:
+def numbers_of(families: Iterable[Any]) -> Numbers:
     found: Numbers = {}
     for family in families:
         assert family.documentation
@@ -175,7 +175,7 @@ class WorkerProcess:
     @property
     def numbers(self) -> Numbers:
         """What /metrics shows; empty while the worker does not answer."""
-        return _numbers(parse_text(self.get("/metrics")[1]))
+        return numbers_of(parse_text(self.get("/metrics")[1]))
 
     @property
     def held(self) -> set[int]:

@@ -49,12 +49,19 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* The image of a component. Call with (list $ COMPONENT). */}}
 {{- define "af.image" -}}
-{{- $image := .Values.image -}}
+{{- $root := index . 0 -}}
+{{- $image := $root.Values.image -}}
+{{- $tag := $image.tag | default $root.Chart.AppVersion -}}
+{{- if eq (index . 1) "archive" -}}
+{{- $image = merge (deepCopy $root.Values.archive.image) (dict "repository" $image.repository) -}}
+{{- $tag = $image.tag | default (printf "%s-full" $tag) -}}
+{{- end -}}
 {{- if $image.digest -}}
 {{ $image.repository }}@{{ $image.digest }}
 {{- else -}}
-{{ $image.repository }}:{{ $image.tag | default .Chart.AppVersion }}
+{{ $image.repository }}:{{ $tag }}
 {{- end -}}
 {{- end -}}
 
@@ -261,7 +268,7 @@ imagePullSecrets:
 {{- define "af.container" -}}
 {{- $root := index . 0 -}}
 {{- $values := index . 2 -}}
-image: {{ include "af.image" $root | quote }}
+image: {{ include "af.image" (list $root (index . 1)) | quote }}
 imagePullPolicy: {{ $root.Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false

@@ -1,0 +1,1 @@
+"""The image, built by a real Docker engine and checked: `python -m tests.image`."""
