@@ -29,7 +29,6 @@ from faust.types import TP
 
 from analyzer import Engine, Topic
 from analyzer import engine as engine_module
-from analyzer.pipeline.fold import FOLDS
 from bench import machine
 from bench.hospital import Load
 from bench.kafka import BATCH, PARTITIONS, partition_of
@@ -305,7 +304,8 @@ def _once(fetched: Fetches) -> Figures:
         for owner, name, stage in _TIMED:
             stack.enter_context(patch.object(owner, name, clock(stage, getattr(owner, name))))
         folds = {
-            topic: clock(_FOLDS.get(topic, "fold others"), fold) for topic, fold in FOLDS.items()
+            topic: clock(_FOLDS.get(topic, "fold others"), fold)
+            for topic, fold in vars(engine_module)["FOLDS"].items()
         }
         stack.enter_context(patch.object(engine_module, "FOLDS", folds))
         gc.collect()
