@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +37,12 @@ from analyzer.pipeline.recent import Recent
 from analyzer.pipeline.retention import evict
 from analyzer.pipeline.shards import ShardKey
 from analyzer.pipeline.state import State
-from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.recall import recall
 from analyzer.windows.burden import Burdens
 from analyzer.windows.groups import groups
 from analyzer.windows.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from analyzer.whatif.episode_table import Recorded
 
 _INDICES: dict[Topic, dict[str, int]] = {
     topic: {name: index for index, name in enumerate(type_.__slots__)}
@@ -335,6 +336,8 @@ class Engine:
 
     def recall(self, facility: str, unit: str) -> Recorded | None:
         """A copy of the final alarms of a unit, for what-ifs; None if it had no alarm."""
+        from analyzer.whatif.recall import recall  # a worker starts without it
+
         return recall(self._state, facility, unit)
 
     @property

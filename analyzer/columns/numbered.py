@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from collections.abc import Hashable, Sequence
+from itertools import count
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,16 @@ class Numbered(dict[T, int], Generic[T]):
         number = self[value] = len(self.by_number)
         self.by_number.append(value)
         return number
+
+    def number_all(self, values: Sequence[T]) -> list[int]:
+        """The numbers of many values. New ones are numbered without Python code for each."""
+        numbers: list[Any] = list(map(self.get, values))
+        if None in numbers:
+            new = [one for one in dict.fromkeys(values) if one not in self]
+            self.update(zip(new, count(len(self.by_number)), strict=False))
+            self.by_number += new
+            numbers = list(map(self.get, values))
+        return numbers
 
     def renew(self, values: list[T]) -> None:
         """Number these values, and no others, in this order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +40,21 @@ AlarmType = tuple[str, str, str]
 """(device_type, source, code)."""
 
 
+_MIX = 0x9E3779B97F4A7C15
+_SHIFT = np.uint64(29)
+
+
+def _marks_of(*columns: Sequence[str]) -> Marks:
+    """A 64-bit digest of each row of texts, the same in every process."""
+    mixed = np.full(len(columns[0]), _MIX, dtype=np.uint64)
+    for column in columns:
+        marks = {text: stable_digest(text) for text in set(column)}
+        mixed ^= np.array(list(map(marks.__getitem__, column)), dtype=np.uint64)
+        mixed *= np.uint64(_MIX)
+        mixed ^= mixed >> _SHIFT
+    return mixed
+
+
 _COLUMNS = (
     "facility",
     "unit",
@@ -68,6 +83,8 @@ class Statics:
         self.signals: Numbered[tuple[int, str, str, str]] = Numbered()
         self._known = 0
         self._unit_of_bed = array("i")
+        self._placed: dict[tuple[int, str, str], tuple[int, int]] = {}
+        """The numbers of beds with an episode, and of their names."""
         self.facility: Codes = np.empty(0, dtype=np.int32)
         self.unit: Codes = np.empty(0, dtype=np.int32)
         self.bed: Codes = np.empty(0, dtype=np.int32)
@@ -84,7 +101,7 @@ class Statics:
 
     def number_all(self, statics: Any) -> Codes:
         """The numbers of statics, given as `Static`s or equal tuples."""
-        found = np.frombuffer(array("i", map(self.numbers.__getitem__, statics)), dtype=np.int32)
+        found = np.array(self.numbers.number_all(list(statics)), dtype=np.int32)
         self._extend()
         return found
 
@@ -96,20 +113,20 @@ class Statics:
         self._known = len(self.numbers.by_number)
         facility, unit, bed, device_id, device_type, source, code, kind = zip(*new, strict=True)
         where = list(zip(facility, unit, bed, strict=True))
-        numbers = {key: self._number_bed(key) for key in dict.fromkeys(where)}
-        bed, bed_name = zip(*map(numbers.__getitem__, where), strict=True)
+        numbers = {
+            key: self._placed.get(key) or self._number_bed(key) for key in dict.fromkeys(where)
+        }
+        of_bed, bed_name = zip(*map(numbers.__getitem__, where), strict=True)
         columns: tuple[Any, ...] = (
             facility,
-            list(map(self.units.__getitem__, zip(facility, unit, strict=True))),
-            bed,
+            self.units.number_all(list(zip(facility, unit, strict=True))),
+            of_bed,
             bed_name,
-            list(map(self.types.__getitem__, zip(device_type, source, code, strict=True))),
-            list(
-                map(self.signals.__getitem__, zip(facility, device_id, source, code, strict=True))
-            ),
+            self.types.number_all(list(zip(device_type, source, code, strict=True))),
+            self.signals.number_all(list(zip(facility, device_id, source, code, strict=True))),
             [one == "technical" for one in kind],
             [one == "advisory" for one in kind],
-            [stable_digest(static[1:]) for static in new],
+            _marks_of(unit, bed, device_id, device_type, source, code, kind),
         )
         for name, values in zip(_COLUMNS, columns, strict=True):
             column = getattr(self, name)
@@ -134,6 +151,7 @@ class Statics:
         of_name = self.beds_of_name.setdefault(number, [])
         if bed not in of_name:
             of_name.append(bed)
+        self._placed[key] = bed, number
         return bed, number
 
     def units_of_beds(self) -> Codes:
@@ -180,7 +198,7 @@ class Statics:
         self.unit, self.bed = moved_units[self.unit[:known]], moved_beds[self.bed[:known]]
         self.bed_name = moved_bed_names[self.bed_name[:known]]
         self.type = moved_types[self.type[:known]]
-        self.beds_of_name = {}
+        self.beds_of_name, self._placed = {}, {}
         for name, bed in sorted(set(zip(self.bed_name.tolist(), self.bed.tolist(), strict=True))):
             self.beds_of_name.setdefault(name, []).append(bed)
         self._unit_of_bed = array("i")

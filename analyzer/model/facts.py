@@ -270,5 +270,19 @@ def values_of(fact: _Fact) -> list[Any]:
 
 
 def fact_of(type_: type[F], values: Iterable[Any]) -> F:
-    """The reverse of `values_of`."""
+    """The reverse of `values_of`. Raises `FactError`."""
     return type_(**dict(zip(type_.__slots__, values, strict=True)))
+
+
+_SETTERS: dict[type[_Fact], list[Any]] = {
+    type_: [getattr(type_, name).__set__ for name in type_.__slots__]
+    for type_ in FACT_TYPES.values()
+}
+
+
+def checked_fact(type_: type[F], values: Iterable[Any]) -> F:
+    """`fact_of` of values that are known to be valid, such as those of an admitted record."""
+    fact = object.__new__(type_)
+    for set_, value in zip(_SETTERS[type_], values, strict=True):
+        set_(fact, value)
+    return fact

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from analyzer.overload.relief import NO_ALARMS, Alarms, Person, Ward, last_hour
 from analyzer.pipeline.roster import NURSE
 from analyzer.pipeline.state import State
 
+_new = tuple.__new__  # a named tuple's own constructor takes three times as long
 TOP = 3
 """How many alarm types are reported with a change."""
 
@@ -92,20 +93,32 @@ class Context:
         self._pairs_of_unit: dict[str, list[tuple[int, str, frozenset[str]]]] = {}
         self._of_clinician: dict[int, Flags] = {}
         self._by_clinician: dict[int, list[_Post]] = {}
+        """The latest to begin first; of those with the same start, by name of the unit."""
         self._by_unit: dict[str, list[_Post]] = {}
         self._alarms: dict[int, dict[int, Alarms]] = {}
         self._wards: dict[tuple[str, int], Ward] = {}
         self._levels: dict[str, Mapping[str, Levels]] = {}
+        self._varies = bool(state.policy.overload.units)
         beds = statics.beds.by_number
         for number, (bed, team) in enumerate(self._pairs):
             self._pairs_of_unit.setdefault(beds[bed].unit, []).append(
                 (number, beds[bed].bed, frozenset(state.teams.names(team)))
             )
-        columns = (shifts.start, shifts.end, shifts.clinician, shifts.bed, shifts.acuity)
-        roles = (shifts.roles.get(row, NURSE) for row in assignments.tolist())
-        for one in map(_Post, *(column[assignments].tolist() for column in columns), roles):
+        posts = zip(
+            shifts.start[assignments].tolist(),
+            shifts.end[assignments].tolist(),
+            shifts.clinician[assignments].tolist(),
+            shifts.bed[assignments].tolist(),
+            shifts.acuity[assignments].tolist(),
+            map(shifts.roles.get, assignments.tolist(), repeat(NURSE)),
+            strict=True,
+        )
+        for one in map(_new, repeat(_Post), posts):
             self._by_clinician.setdefault(one.clinician, []).append(one)
             self._by_unit.setdefault(beds[one.bed].unit, []).append(one)
+        for own in self._by_clinician.values():
+            if len(own) > 1:
+                own.sort(key=lambda one: (-one.start, beds[one.bed].unit))
 
     def _last_hour(self, at: int) -> slice:
         return slice(*np.searchsorted(self._start, [at - HOUR, at], side="right").tolist())
@@ -117,12 +130,14 @@ class Context:
         ended more than the horizon ago.
         """
         beds, since = self._state.statics.beds.by_number, at - self._state.policy.horizon
-        begun = [
-            (-one.start, beds[one.bed].unit)
-            for one in self._by_clinician.get(clinician, ())
-            if one.start <= at and one.end > since
-        ]
-        return min(begun)[1] if begun else ""
+        return next(
+            (
+                beds[one.bed].unit
+                for one in self._by_clinician.get(clinician, ())
+                if one.start <= at and one.end > since
+            ),
+            "",
+        )
 
     def top_types(self, of_unit: bool, number: int, at: int) -> tuple[tuple[AlarmType, int], ...]:
         """The `TOP` most frequent alarm types in the hour up to `at` (ms) of a unit or clinician,
@@ -181,8 +196,11 @@ class Context:
     def _person(
         self, clinician: int, unit: str, at: int, state: int, by_pair: dict[int, Alarms]
     ) -> Person:
-        posts, beds = self._by_clinician[clinician], self._state.statics.beds.by_number
-        held = [one for one in posts if one.start <= at < one.end]
+        beds, since = self._state.statics.beds.by_number, at - HOUR
+        recent = [
+            one for one in self._by_clinician[clinician] if one.end > since and one.start <= at
+        ]
+        held = [one for one in recent if at < one.end]
         here: dict[str, list[float]] = {}
         for one in held:
             if beds[one.bed].unit == unit:
@@ -195,8 +213,8 @@ class Context:
             here=here,
             elsewhere=[one.acuity for one in held if beds[one.bed].unit != unit],
             alarms=NO_ALARMS.with_also(own),
-            duty=last_hour((one.start - at, one.end - at) for one in posts),
-            levels=self._levels_of(self.unit_of(clinician, at)),
+            duty=last_hour({(one.start - at, one.end - at) for one in recent}),
+            levels=self._levels_of(self.unit_of(clinician, at) if self._varies else ""),
         )
 
     def _levels_of(self, unit: str) -> Mapping[str, Levels]:

@@ -18,7 +18,7 @@ from analyzer.arrays import Numbers, integers
 from analyzer.columns.moments import enter
 from analyzer.columns.statics import Bed
 from analyzer.model.episodes import PRIORITIES
-from analyzer.model.facts import Assignment, Topic, fact_of
+from analyzer.model.facts import Assignment, Topic, checked_fact
 from analyzer.pipeline.alarm_responses import add_response, set_verdict
 from analyzer.pipeline.contributions import contribute_at_bed, contribute_by_id
 from analyzer.pipeline.pending import Batch
@@ -280,7 +280,7 @@ def fold_assignments(state: State, batch: Batch) -> Numbers:
     for facility, values in zip(
         batch.facilities.tolist(), zip(*batch.columns, strict=True), strict=True
     ):
-        new = fact_of(Assignment, values)
+        new = checked_fact(Assignment, values)
         bed = state.statics.beds[Bed(facility, new.unit, new.bed)]
         changed = state.roster.put(new, facility, bed)
         if changed:

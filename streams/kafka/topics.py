@@ -18,7 +18,6 @@ from kafka.errors import (
 )
 
 from analyzer import TOPICS
-from analyzer.hl7 import LONGEST
 from streams.kafka.handshake import NotConnected, connect
 from streams.kafka.permissions import (
     DESCRIBING,
@@ -41,6 +40,8 @@ LARGEST_RECORD = 16 << 20
 """Bytes of the longest record that topics accept. Even records that no device should send must
 reach `rejected`.
 """
+LONGEST_MESSAGE = 1 << 20
+"""`analyzer.hl7.LONGEST`, which every worker would import for this number alone."""
 BEFORE_MAX = "message.timestamp.before.max.ms"
 """The broker's limit for timestamps in the past; none by default."""
 AFTER_MAX = "message.timestamp.after.max.ms"
@@ -142,7 +143,7 @@ def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
         TopicPlan("episodes", called(settings, "episodes"), partitions, 90 * DAY),
         TopicPlan("overload", called(settings, "overload"), partitions, 90 * DAY),
         TopicPlan(checkpoint, checkpoint, partitions, None),
-        TopicPlan("hl7", called(settings, "hl7"), partitions, 7 * DAY, LONGEST + _HEADROOM),
+        TopicPlan("hl7", called(settings, "hl7"), partitions, 7 * DAY, LONGEST_MESSAGE + _HEADROOM),
         TopicPlan(translation, translation, partitions, None),
     ]
     return inputs + outputs

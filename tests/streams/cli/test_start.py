@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 import typer
 
+from analyzer.hl7 import LONGEST
 from analyzer.stats import CONFIDENCE
 from analyzer.whatif import TRAIN
 from streams.cli import tune
 from streams.cli.later import Later
 from streams.cli.main import COMMANDS, app
+from streams.kafka.topics import LONGEST_MESSAGE
 
 WORKERS = {"faust", "mode", "aiokafka", "kafka", "aiohttp", "structlog", "cramjam"}
 """What reads from Kafka and serves the page."""
 FIGURES = {"numpy", "polars", "msgspec", "prometheus_client"}
 SETTINGS = {"pydantic", "pydantic_settings", "yaml"}
+SERVICE = {"analyzer.engine", "analyzer.pipeline", "streams.settings", "streams.worker"}
+"""Parts of the service that take a tenth of a second or more."""
 
 _SAY = """
 import sys
@@ -40,7 +44,7 @@ ALARM = (
 
 
 def imported(tmp_path: Path, *arguments: str) -> set[str]:
-    """The top-level packages that are in memory once a command has ended well."""
+    """The modules, and their top-level packages, in memory once a command has ended well."""
     done = subprocess.run(
         [sys.executable, "-c", _SAY, *arguments],
         capture_output=True,
@@ -52,7 +56,20 @@ def imported(tmp_path: Path, *arguments: str) -> set[str]:
             "PATH": "/usr/bin:/bin",
         },
     )
-    return {one.partition(".")[0] for one in done.stderr.split()}
+    modules = done.stderr.split()
+    return {*modules, *(one.partition(".")[0] for one in modules)}
+
+
+def loaded(statement: str) -> set[str]:
+    """The modules in memory after a statement."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {statement}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": "/usr/bin:/bin"},
+    )
+    return set(done.stdout.split())
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
@@ -73,7 +90,7 @@ def test_help_of_a_command_imports_neither_settings_nor_figures(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Pydantic and msgspec may be there: Typer uses the one, times are read by the other."""
-    heavy = WORKERS | (FIGURES - {"msgspec"}) | {"pydantic_settings", "yaml"}
+    heavy = WORKERS | SERVICE | (FIGURES - {"msgspec"}) | {"pydantic_settings", "yaml"}
     assert imported(tmp_path, *words, "--help") & heavy == set()
 
 
@@ -81,6 +98,18 @@ def test_config_check_imports_the_settings_alone(tmp_path: Path) -> None:
     found = imported(tmp_path, "config", "check")
     assert found & (WORKERS | {"numpy", "polars", "prometheus_client", "rich"}) == set()
     assert found >= SETTINGS
+
+
+def test_a_worker_imports_no_hl7_and_no_tables_and_an_engine_no_what_ifs() -> None:
+    """The page of what-ifs has them, but an engine does not need them."""
+    found = loaded("import streams.worker.run")
+    assert found >= {"streams.worker.app", "analyzer.engine"}
+    assert found & {"analyzer.hl7", "analyzer.incident", "streams.hl7", "polars", "typer"} == set()
+    assert "analyzer.whatif" not in loaded("import analyzer.engine")
+
+
+def test_the_longest_message_of_the_topic_hl7_is_that_of_the_door() -> None:
+    assert LONGEST_MESSAGE == LONGEST
 
 
 def test_replay_imports_no_kafka_and_no_web_server(tmp_path: Path) -> None:
