@@ -66,7 +66,10 @@ def burden(
             policy = replace(policy, windows=policy.windows | {name: length})
         except ValueError as error:
             raise InputError(f"window: {error}") from None
-    counting = _Counting(policy, pseudonym, name, by)
+    # who is exported depends on the longest window alone
+    longest = max(policy.windows.values())
+    windows = {one: of for one, of in policy.windows.items() if one == name or of == longest}
+    counting = _Counting(replace(policy, windows=windows), pseudonym, name, by)
     begin = None if start is None else as_moment(start, "start")
     until = None if end is None else as_moment(end, "end")
     parts = [counting.frame([])]

@@ -12,7 +12,7 @@ import polars as pl
 from analyzer import Engine, Policy, Topic
 from analyzer.arrays import Flags, Numbers
 from streams.files.kept_facts import Kept, Sorted
-from streams.files.walking import IN_ORDER, Walk, complete, moments
+from streams.files.walking import IN_ORDER, Sink, Walk, through
 
 TOPICS = IN_ORDER
 
@@ -81,11 +81,9 @@ class Recording:
         """An engine to be asked at moments on the way."""
         return Walk(self._facts, Engine(policy, evicts=evicts))
 
-    def whole(self, policy: Policy) -> tuple[Walk, Iterator[int]]:
-        """An engine to be asked at the end, and the moments (ms) on its way there."""
-        last = self.until if self.until is not None else self.span[1] if self.span else 0
-        engine, facts = complete(self._facts, policy, {self.facility: last})
-        return Walk(facts, engine), moments(facts, last if self.span else 0)
+    def through(self, policy: Policy, sink: Sink, progress: Callable[[int], object]) -> Engine:
+        """An engine that has gone through everything: see `walking.through`."""
+        return through(self._facts, policy, self.until, sink, progress)
 
 
 def lists(

@@ -19,6 +19,7 @@ from analyzer import Policy, Topic
 from streams.cli.progress import counting, timed, working
 from streams.files.kept_facts import Kept
 from streams.files.lines import BadLine, InputError
+from streams.files.uncollected import uncollected
 from streams.formats.codec import MAX_RECORD_BYTES, decode_slice
 from streams.formats.control import controls_among
 
@@ -63,7 +64,7 @@ def read(
         raise InputError("mapping: expected a table of alarms")
     refused: list[BadLine] = []
     kept = {topic: Kept(topic) for topic in TOPICS}
-    with ExitStack() as stack, counting("reading") as progress:
+    with ExitStack() as stack, counting("reading") as progress, uncollected():
         sources = [Source(topic, one, stack) for topic, one in given.items() if one is not None]
         under = None if mapping is None else Path(mapping)
         tables = [
@@ -223,7 +224,7 @@ class History:
 
         `window`, `every`: durations such as `10m`. Raises `InputError`.
         """
-        with timed("computing", 0, 1000) as progress:
+        with timed("computing", 0, 1000) as progress, uncollected():
             return burden(
                 self._recordings,
                 self.policy,
@@ -270,7 +271,7 @@ class History:
 
     @cached_property
     def _whole(self) -> Whole:
-        with counting("computing", self.count) as progress:
+        with counting("computing", self.count) as progress, uncollected():
             return whole(self._recordings, self.policy, self._pseudonym, progress)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from alarm_fatigue._facts import Recording, lists
@@ -102,44 +103,78 @@ def whole(
     changes: list[pl.DataFrame] = []
     engines: list[Engine] = []
     for recording in recordings:
-        walk, moments = recording.whole(policy)
-        found, taken = [], 0
-        for moment in [*moments, recording.until]:
-            found.append(_episodes(walk.to(moment), pseudonym))
-            progress(walk.taken - taken)
-            taken = walk.taken
-        episodes.append(_latest(found))
-        changes.append(_changes(walk.engine.emit_changes(), pseudonym))
-        engines.append(walk.engine)
+        found = _Episodes(pseudonym)
+        engine = recording.through(policy, found, progress)
+        episodes += found.frames()
+        changes.append(_changes(engine.emit_changes(), pseudonym))
+        engines.append(engine)
     return Whole(
-        pl.concat(episodes) if episodes else pl.DataFrame(schema=EPISODES),
+        pl.concat(episodes, rechunk=False) if episodes else pl.DataFrame(schema=EPISODES),
         pl.concat(changes) if changes else pl.DataFrame(schema=CHANGES | {"at": _MOMENT}),
         engines,
     )
 
 
-def _episodes(found: Finished, pseudonym: Callable[[str], str]) -> pl.DataFrame:
-    """Records as they became final, with the row of the state that each is about."""
-    columns = []
-    for (name, kind), column in zip(EPISODES.items(), found.columns, strict=True):
-        if name == "clinicians":
-            columns.append(lists(name, column, lambda team: sorted(map(pseudonym, team))))
-        else:
-            some = pl.Series(name, column, dtype=pl.Int64 if kind == _MOMENT else kind)
-            columns.append(some.cast(kind))
-    return pl.DataFrame([*columns, pl.Series(_ROW, found.rows)])
+class _Episodes:
+    """The records of finished episodes, in the order of `replay --episodes`."""
 
+    def __init__(self, pseudonym: Callable[[str], str]) -> None:
+        self._pseudonym = pseudonym
+        self.clear()
 
-def _latest(found: list[pl.DataFrame]) -> pl.DataFrame:
-    """The last record of each episode, in the order of `replay --episodes`.
+    def clear(self) -> None:
+        """Forget all."""
+        self._parts: list[pl.DataFrame] = []
+        """Each has all episodes that ended between those of the part before and after it."""
+        self._later: list[pl.DataFrame] = []
+        """Records of episodes that were told before."""
+        self._start = np.empty(0, dtype=np.int64)
+        """By row of the state: the start of its last episode. A row is used again later."""
 
-    A row is used again for an episode that starts later.
-    """
-    records = pl.concat(found)
-    found.clear()
-    if records.select(pl.struct(_ROW, "start").is_duplicated().any()).item():
-        records = records.unique([_ROW, "start"], keep="last", maintain_order=True)
-    return records.drop(_ROW).sort("end", "alarm_id", maintain_order=True)
+    def take(self, found: Finished) -> None:
+        if not len(found):
+            return
+        rows = found.rows
+        frame = self._frame(found)
+        more = int(rows.max()) + 1 - len(self._start)
+        if more > 0:
+            self._start = np.append(self._start, np.full(more + len(self._start) // 8, -1))
+        start = frame["start"].to_physical().to_numpy()
+        again = self._start[rows] == start
+        self._start[rows] = start
+        if again.any():
+            self._later.append(frame.filter(again))
+            frame = frame.filter(~again)
+        self._parts.append(frame)
+
+    def _frame(self, found: Finished) -> pl.DataFrame:
+        """With the row of the state that each record is about."""
+        columns = []
+        for (name, kind), column in zip(EPISODES.items(), found.columns, strict=True):
+            if name == "clinicians":
+                columns.append(lists(name, column, lambda team: sorted(map(self._pseudonym, team))))
+            else:
+                some = pl.Series(name, column, dtype=pl.Int64 if kind == _MOMENT else kind)
+                columns.append(some.cast(kind))
+        return pl.DataFrame([*columns, pl.Series(_ROW, found.rows, dtype=pl.Int32)])
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The last record of each episode, part by part."""
+        later = pl.DataFrame()
+        if self._later:
+            later = pl.concat(self._later).unique([_ROW, "start"], keep="last")
+        for part in self._parts:
+            if len(later):
+                part = self._brought_up_to_date(part, later)
+            yield part.drop(_ROW)
+
+    def _brought_up_to_date(self, part: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+        known = part.select(_ROW, "start")
+        new = later.join(known, on=[_ROW, "start"], how="semi")
+        if not len(new):
+            return part
+        kept = part.join(new.select(_ROW, "start"), on=[_ROW, "start"], how="anti")
+        return pl.concat([kept, new]).sort("end", "alarm_id", maintain_order=True)
 
 
 def _changes(changes: list[ChangeRecord], pseudonym: Callable[[str], str]) -> pl.DataFrame:

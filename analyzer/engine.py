@@ -68,15 +68,19 @@ class Engine:
     [1]
     """
 
-    def __init__(self, policy: Policy, *, evicts: bool = True, complete: bool = False) -> None:
+    def __init__(
+        self, policy: Policy, *, evicts: bool = True, complete: bool = False, kept_longer: int = 0
+    ) -> None:
         """`evicts`: whether it forgets what lies behind the horizon; otherwise memory grows with
         the recording, for findings about all of it.
 
         `complete`: the facts are complete history and come in order of event time, with few steps
         of time between them. It forgets what lies behind the horizon, and notes what findings about
-        all of it rest on: see `await_labels`.
+        all of it rest on: see `await_labels` and `reached_back`. `kept_longer` (ms): it forgets so
+        much later.
         """
         self._state = State(policy)
+        self._state.kept_longer = kept_longer
         self._state.is_complete = complete
         self._evicts = evicts
         self._forgotten = Forgotten() if complete else None
@@ -181,6 +185,22 @@ class Engine:
         order = np.lexsort((at, marks))
         last = np.append(np.diff(marks[order]) != 0, True)[: len(order)]
         state.awaited = marks[order][last], at[order][last]
+
+    @property
+    def reached_back(self) -> int:
+        """How far (ms) facts of complete history have changed loads before what is held, as when an
+        alarm that was open for days gets another recipient at last. Overload states then need an
+        engine with facts `kept_longer`.
+        """
+        return self._state.reached_back
+
+    def reaches(self, facility: str, watermark: int) -> None:
+        """Say of complete history up to when (ms) it goes, although later facts are not taken."""
+        state = self._state
+        number = state.facilities[facility]
+        state.grow()
+        marks = state.admission["alarms"].watermark
+        marks[number] = max(int(marks[number]), watermark)
 
     def begin_at(self, moment: int) -> None:
         """Say that older facts than `moment` (ms) were left out: overload states are evaluated from

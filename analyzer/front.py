@@ -1,5 +1,6 @@
 """Front: the names that the analyzer offers as a whole, each from the module that defines it."""
 
+from analyzer.columns.event_ids import EventIds
 from analyzer.engine import Engine
 from analyzer.findings.evidence import Evidence
 from analyzer.findings.findings import PATTERNS, REMEDIES, Finding, Pattern, UnitFindings
@@ -69,6 +70,7 @@ __all__ = [
     "Correction",
     "Engine",
     "EpisodeRecord",
+    "EventIds",
     "Evidence",
     "Fact",
     "FactError",

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.what == "month":
             from bench import month
 
-            sys.stdout.write(json.dumps(month.run(options.days)) + "\n")
+            month.run(options.days, options.results, options.only)
         elif options.what == "import":
             from bench import importing
 
@@ -171,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     month.add_argument("--days", type=int, default=31, help="length of the recording")
+    month.add_argument("--only", action="append", help="measure only this; may be repeated")
     tables = kinds.add_parser(
         "import",
         help="rows of a hospital's table a second, beside polars only reading it",
@@ -205,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     render = kinds.add_parser(
         "render", help="write table and picture again, from the stored results"
     )
-    for one in (full, render, stages):
+    for one in (full, render, month, stages):
         one.add_argument(
             "--results",
             type=Path,

@@ -5,7 +5,6 @@ complete.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -75,10 +74,10 @@ def run(
             continue
         if name != "peers":
             failed += [f"{name}: {what}: {why}" for what, why in found.get("missing", {}).items()]
-        _store(
+        store(
             results,
             name,
-            found | {"machine": machine.description(), "date": time.strftime("%Y-%m-%d")},
+            found | machine.stamp(),
         )
     render(results)
     say(f"table and picture in {results}")
@@ -88,22 +87,24 @@ def run(
 
 def render(results: Path) -> None:
     """Write the table and the picture of the stored results, and print the table."""
-    sections = _stored(results)
+    sections = stored(results)
     text = markdown(sections)
     (results / "results.md").write_text(text)
     draw(sections, results / "scaling.svg")
     say("\n\n" + text)
 
 
-def _stored(results: Path) -> dict[str, Section]:
+def stored(results: Path) -> dict[str, Section]:
+    """The sections of results.json."""
     path = results / "results.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def _store(results: Path, name: str, section: Section) -> None:
+def store(results: Path, name: str, section: Section) -> None:
+    """Put a section into results.json."""
     results.mkdir(parents=True, exist_ok=True)
     (results / "results.json").write_text(
-        json.dumps(_stored(results) | {name: section}, indent=1) + "\n"
+        json.dumps(stored(results) | {name: section}, indent=1) + "\n"
     )
 
 

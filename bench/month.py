@@ -1,5 +1,5 @@
-"""A month of a 77-bed hospital in one process: reading, folding and answering by the library, and
-pandas and polars doing nothing but the counts by class.
+"""A month of a 77-bed hospital in one process: reading, folding and answering by the library, by
+`replay`, and pandas and polars doing nothing but the counts by class.
 
 The peers read the same files and apply the rules of docs/semantics.md to alarms whose events stand
 as the simulator writes them: no duplicates, no ids used again, no late charting. Their counts must
@@ -13,21 +13,25 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from analyzer import TOPICS, Topic
 from analyzer.model import HOUR, Policy
+from bench import machine
+from bench.full import render, store, stored
 from bench.hospital import CACHE, Load, day
 from bench.report import say
+from bench.worker import BenchError
 from streams.simulator import Ward
 from streams.simulator.calibration import AUDIBLE_PER_BED_DAY
 
 ALARMS, BEDS, DAYS = 2_558_760, 77, 31  # Drew 2014
 WARD = Ward(alarms_per_bed_day=4.7 * AUDIBLE_PER_BED_DAY)
 """As many alarms as in Drew 2014, who counted the inaudible ones, too."""
-PEERS = ("polars", "pandas")
+MEASURES = ("library", "burden", "replay", "polars", "pandas")
+BURDEN_EVERY = "1h"
 POLICY = Policy()
 
 
@@ -49,11 +53,19 @@ def files(days: int) -> dict[Topic, Path]:
     return paths
 
 
-def run(days: int = DAYS) -> dict[str, Any]:
-    """Measure ours and the peers, each in a process of its own on one core."""
+def run(days: int, results: Path, only: Sequence[str] | None = None) -> None:
+    """Measure each (or `only` these) in a process of its own on one core, store the figures in
+    results.json, and render the results. Raises `BenchError`.
+    """
+    if unknown := set(only or ()) - set(MEASURES):
+        raise BenchError(f"--only: expected {', '.join(MEASURES)}; got {', '.join(unknown)}")
     paths = files(days)
-    found: dict[str, Any] = {"days": days, "beds": BEDS}
-    for name in ("alarm_fatigue", *PEERS):
+    found = dict(stored(results).get("month", {}))
+    if found.get("days") != days:
+        found = {"days": days, "beds": BEDS, "facts": sum(map(_lines, paths.values()))}
+    for name in MEASURES:
+        if only and name not in only:
+            continue
         say(name)
         environment = os.environ | {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
@@ -63,12 +75,19 @@ def run(days: int = DAYS) -> dict[str, Any]:
             check=True,
             env=environment,
         )
-        found[name] = json.loads(done.stdout.splitlines()[-1])
-        say(f"  {found[name]}")
-    ours = found["alarm_fatigue"]
-    for name in PEERS:
-        assert found[name]["classes"] == ours["classes"], name
-    return found
+        found |= json.loads(done.stdout.splitlines()[-1])
+        found |= machine.stamp()
+        store(results, "month", found)
+    render(results)
+    steps = {name: one for name, one in found.items() if isinstance(one, dict)}
+    counts = {name: one["classes"] for name, one in steps.items() if "classes" in one}
+    if len({json.dumps(one) for one in counts.values()}) > 1:
+        raise BenchError(f"the counts by class differ: {counts}")
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(some.count(b"\n") for some in iter(lambda: file.read(1 << 24), b""))
 
 
 def _ours(paths: dict[Topic, Path]) -> dict[str, Any]:
@@ -76,13 +95,39 @@ def _ours(paths: dict[Topic, Path]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     history = _timed(found, "read", lambda: af.read(**paths))
-    found["facts"] = history.count
     episodes = _timed(found, "episodes", history.episodes)
-    found["alarms"], found["classes"] = len(episodes), _counts(episodes)
+    found["episodes"] |= {
+        "alarms": len(episodes),
+        "classes": _counts(episodes),
+    }
     _timed(found, "findings", history.findings)
-    taken = found["read"]["cpu_seconds"] + found["episodes"]["cpu_seconds"]
-    found["cpu_seconds_a_million_facts"] = round(taken / history.count * 1e6, 2)
-    _timed(found, "burden of units", history.burden)
+    return found
+
+
+def _burden(paths: dict[Topic, Path]) -> dict[str, Any]:
+    import alarm_fatigue as af
+
+    found: dict[str, Any] = {}
+    history = af.read(**paths)
+    rows = _timed(found, "burden of units", lambda: history.burden(every=BURDEN_EVERY))
+    found["burden of units"]["moments"] = rows["at"].n_unique()
+    return found
+
+
+def _replay(paths: dict[Topic, Path]) -> dict[str, Any]:
+    from typer.testing import CliRunner
+
+    from streams.cli.main import app
+
+    arguments = [part for topic, path in paths.items() for part in (f"--{topic}", str(path))]
+    found: dict[str, Any] = {}
+    _timed(
+        found,
+        "replay",
+        lambda: CliRunner().invoke(
+            app, ["replay", *arguments, "--pseudonyms", "off"], catch_exceptions=False
+        ),
+    )
     return found
 
 
@@ -198,7 +243,8 @@ def _polars(paths: dict[Topic, Path]) -> dict[str, Any]:
         )
         return dict(sorted(classes["class"].value_counts().rows()))
 
-    found["classes"] = _timed(found, "counts", count)
+    classes = _timed(found, "polars", count)
+    found["polars"]["classes"] = classes
     return found
 
 
@@ -276,14 +322,22 @@ def _pandas(paths: dict[Topic, Path]) -> dict[str, Any]:
         )
         return dict(sorted(pd.Series(classes).value_counts().items()))
 
-    found["classes"] = {one: int(of) for one, of in _timed(found, "counts", count).items()}
+    classes = _timed(found, "pandas", count)
+    found["pandas"]["classes"] = {one: int(of) for one, of in classes.items()}
     return found
 
 
 def main(name: str, folder: str) -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     paths = {topic: Path(folder) / f"{topic}.jsonl" for topic in TOPICS}
-    measure = {"alarm_fatigue": _ours, "polars": _polars, "pandas": _pandas}[name]
+    measures = {
+        "library": _ours,
+        "burden": _burden,
+        "replay": _replay,
+        "polars": _polars,
+        "pandas": _pandas,
+    }
+    measure = measures[name]
     sys.stdout.write(json.dumps(measure(paths)) + "\n")
 
 

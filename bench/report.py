@@ -154,6 +154,42 @@ def _recovery(section: Mapping[str, Any]) -> str:
     )
 
 
+_STEPS = {
+    "read": "reading",
+    "episodes": "episodes and overload changes",
+    "findings": "findings",
+    "burden of units": "burden of units over time, its own way through the facts included",
+    "replay": "replay, reading included",
+    "polars": "polars: counts by class alone, reading included",
+    "pandas": "pandas: counts by class alone, reading included",
+}
+
+
+def _month(section: Mapping[str, Any]) -> str:
+    facts = section["facts"]
+    table = _table(
+        ("", "CPU s", "CPU s a million facts", "MB at most"),
+        [
+            (
+                text,
+                f"{section[name]['cpu_seconds']:.1f}",
+                f"{section[name]['cpu_seconds'] / facts * 1e6:.2f}",
+                f"{section[name]['peak_rss_mb']:,}",
+            )
+            for name, text in _STEPS.items()
+            if name in section
+        ],
+    )
+    about = (
+        f"{_where(section)} {section['days']} days of a hospital of {section['beds']} beds: "
+        f"{facts:,} facts in JSON lines. One core, one process each, "
+        "one run. The first three share a process."
+    )
+    moments = section.get("burden of units", {}).get("moments")
+    times = [] if moments is None else ["", f"Burden: {moments:,} moments, an hour apart."]
+    return "\n".join(["## A month in one process", "", about, "", *table, *times])
+
+
 def _missing(section: Mapping[str, Any]) -> list[str]:
     """Lines that name the figures that could not be measured."""
     return [
@@ -176,4 +212,5 @@ _PARTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "clinicians": _clinicians,
     "workers": _workers,
     "recovery": _recovery,
+    "month": _month,
 }

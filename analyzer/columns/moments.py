@@ -54,6 +54,15 @@ class Moments:
                     return True
         return False
 
+    def times(self, codes: Iterable[int] | None, since: int, until: int) -> list[int]:
+        """All times of `codes` (None: of any) in [`since`, `until`], unordered."""
+        found: list[int] = []
+        for code in self.by_code if codes is None else codes:
+            known = self.by_code.get(code, ())
+            low = bisect_left(known, since)
+            found += known[low : bisect_right(known, until, lo=low)]
+        return found
+
     def within(self, since: int, until: int) -> Iterator[tuple[int, int]]:
         """All (code, time) in [`since`, `until`]."""
         for code, known in self.by_code.items():

@@ -20,6 +20,7 @@ from analyzer.overload.machine import Transition, transitions
 from analyzer.overload.measures import Loads, Ticks, measure
 from analyzer.overload.quiet import Stretches
 from analyzer.overload.thresholds import LevelTable, levels_in_force
+from analyzer.pipeline.admission import NOTHING_YET
 from analyzer.pipeline.overload_log import (
     AFTER_ALL,
     LoggedTransition,
@@ -46,6 +47,8 @@ def evaluate(state: State) -> None:
     measurable = -(-(state.times.evicted_until[:count] + HOUR) // every) + _look_back(
         state.policy.overload
     )
+    if state.is_complete:
+        _note_reach(state, log.due_from(count), measurable)
     stretches: Stretches | None = None
     while True:
         begin = np.maximum(log.due_from(count), measurable)
@@ -55,12 +58,21 @@ def evaluate(state: State) -> None:
         due = begin <= now
         log.dirty_from[:count][~due] = AFTER_ALL
         if not due.any():
-            log.shown(count)
+            if not state.is_complete:  # of which nobody reads states on the way
+                log.shown(count)
             return
         _evaluate_ticks(state, due, begin, last)
         state.head_changed = True
         log.evaluated_to[:count][due] = last[due]
         log.dirty_from[:count][due] = AFTER_ALL
+
+
+def _note_reach(state: State, due: Numbers, measurable: Numbers) -> None:
+    """Note how far before what can be measured complete history has changed a load."""
+    known = state.times.evicted_until[: len(due)] != NOTHING_YET
+    short = (measurable - due)[known & (due < AFTER_ALL)]
+    reach = int(short.max(initial=0)) * state.policy.overload.every
+    state.reached_back = max(state.reached_back, reach)
 
 
 def evaluate_before(state: State, horizon: Numbers) -> None:

@@ -34,7 +34,8 @@ def evict(
     in `_EVICT_EVERY` of event time.
     """
     count = len(state.facilities.by_number)
-    horizon = np.minimum(state.times.now[:count], state.watermark()) - state.policy.horizon
+    back = state.policy.horizon + state.kept_longer
+    horizon = np.minimum(state.times.now[:count], state.watermark()) - back
     horizon = np.maximum(horizon, state.times.evicted_until[:count])
     if at_least is not None:
         horizon = np.maximum(horizon, at_least)

@@ -25,6 +25,9 @@ NURSE = "nurse"
 Team = tuple[int, ...]
 """Numbers of clinicians, sorted."""
 
+_ROUNDS = 8
+"""Stretches of each bed that are looked at for all alarms at once (our own)."""
+
 
 class Teams:
     """Sets of clinicians by number; 0 is the empty set."""
@@ -226,17 +229,21 @@ class Roster(Growing):
     def teams_at(self, beds: Codes, moments: Numbers) -> Codes:
         """The number of the responsible team, for each pair of bed and time (ms)."""
         self.reserve(int(beds.max()) + 1)
-        for _ in range(2):  # mostly, one stretch a bed has all that is asked for
-            other = np.flatnonzero((moments < self.since[beds]) | (moments >= self.until[beds]))
-            if not len(other):
-                break
-            _, firsts = np.unique(beds[other], return_index=True)
-            for number in other[firsts].tolist():
+        teams = np.empty(len(beds), dtype=np.int32)
+        open_ = np.arange(len(beds))
+        for _ in range(_ROUNDS):
+            at, asked = beds[open_], moments[open_]
+            known = (asked >= self.since[at]) & (asked < self.until[at])
+            teams[open_[known]] = self.team[at[known]]
+            open_ = open_[~known]
+            if not len(open_):
+                return teams
+            # mostly, one stretch a bed, or two about a change of shifts, have all that is asked for
+            _, firsts = np.unique(beds[open_], return_index=True)
+            for number in open_[firsts].tolist():
                 self._team_at(int(beds[number]), int(moments[number]))
-        teams = self.team[beds]
-        other = np.flatnonzero((moments < self.since[beds]) | (moments >= self.until[beds]))
         # by time, so that no edge is passed twice
-        for number in other[np.argsort(moments[other], kind="stable")].tolist():
+        for number in open_[np.argsort(moments[open_], kind="stable")].tolist():
             teams[number] = self._team_at(int(beds[number]), int(moments[number]))
         return teams
 

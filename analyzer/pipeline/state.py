@@ -81,6 +81,10 @@ class State:
         """Marks of the alarm ids that complete history labels, sorted, and when it last does (ms).
         Their alarms are not evicted before.
         """
+        self.kept_longer = 0
+        """How much longer than the horizon (ms) facts of complete history are held."""
+        self.reached_back = 0
+        """How far (ms) facts of complete history have changed loads before what is held."""
         self.rewound: set[int] = set()
         """Facilities whose watermark was reset since time last advanced."""
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analyzer import OUTCOMES, ChangeRecord, Columns, Finished, Topic
+from analyzer import OUTCOMES, ChangeRecord, Columns, Topic
 from streams.archive.dataset import Archive
 from streams.archive.frames import Rows, fact_rows, record_rows
 from streams.archive.names import renamed
 from streams.archive.tables import TABLES, TableName
 from streams.formats.archive_names import names_of
-from streams.formats.sinks import encode_change, encode_episodes
+from streams.formats.sinks import encode_change
 
 _AT_ONCE = 100_000
 _ACCEPTED = OUTCOMES.index("accepted")
@@ -41,20 +41,19 @@ class Recording:
     def write(
         self,
         archive: Archive,
-        finished: Finished,
+        episodes: Iterable[bytes],
         changes: Iterable[ChangeRecord],
         horizon: int,
     ) -> None:
         """Write the facts, the finished episodes and the overload changes. Raises `ArchiveError`.
 
-        `horizon`: see `Archive.write`.
+        `episodes`: their records, as JSON. `horizon`: see `Archive.write`.
         """
         names = names_of(self._pseudonym, archive.period)
         for name, frames in self._facts.items():
             if frames:
                 rows = Rows(TABLES[name], pl.concat(frames))
                 archive.write(renamed(rows, names), horizon)
-        episodes = encode_episodes(finished, self._pseudonym)
         records = (encode_change(one, self._pseudonym) for one in changes)
         sources: list[tuple[TableName, Iterable[bytes]]] = [
             ("episodes", episodes),

@@ -57,7 +57,7 @@ def replay_archive(
     with working("computing"):
         last = max(engine.watermarks().values(), default=0)
         finished = engine.advance(last + policy.action_window)
-    return Replayed(engine, finished, 0, len(finished))
+    return Replayed(engine, 0, len(finished))
 
 
 def _opened(folder: Path, facility: str | None) -> Archive:

@@ -13,12 +13,13 @@ import typer
 
 from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, WRONG, fail, moment
-from streams.cli.progress import counting, working
+from streams.cli.progress import counting
 from streams.files.lines import STDIN, BadLine, InputError
 from streams.formats.texts import printable
 
 if TYPE_CHECKING:
-    from analyzer import Engine, Finished, Topic
+    from analyzer import Engine, Topic
+    from streams.files.finished_lines import FinishedLines
     from streams.files.observing import Observer
     from streams.settings import Settings
 
@@ -70,12 +71,9 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit status 3 if any lin
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """An engine as of `--at`, the episodes finished then, and the numbers of malformed and accepted
-    lines.
-    """
+    """An engine as of `--at`, and the numbers of malformed and accepted lines."""
 
     engine: Engine
-    finished: Finished
     malformed: int
     accepted: int
 
@@ -153,40 +151,38 @@ def replay_files(
     files: list[tuple[Topic, Path]],
     at: str | None,
     mapping: Path | None = None,
-    evicts: bool = True,
     observers: Sequence[Observer] = (),
+    finished: FinishedLines | None = None,
 ) -> Replayed:
     """Read `files` into an engine; report malformed and suspicious lines on standard error.
 
-    `mapping`: that of a table of alarms. `evicts`: see `Engine`.
-    `observers` get the facts, too.
+    `mapping`: that of a table of alarms. `observers` get the facts, too, and `finished` the
+    finished episodes.
     """
-    from analyzer import Engine
-    from streams.files.replay import read_into
+    from streams.files.replay import Intake, replayed
     from streams.files.survey import Survey
+    from streams.files.uncollected import uncollected
 
-    engine, survey = Engine(settings.policy, evicts=evicts), Survey()
+    survey = Survey()
+    intake = Intake((survey, *observers))
     now = None if at is None else moment(at, "--at")
-    try:
-        with counting("reading") as progress, bad_lines() as report:
+    with uncollected():
+        try:
+            with counting("reading") as progress, bad_lines() as report:
 
-            def refused(line: BadLine) -> None:
-                engine.count("alarms", "malformed")
-                report(line)
+                def refused(line: BadLine) -> None:
+                    intake.count("alarms", "malformed")
+                    report(line)
 
-            with as_facts(files, mapping, refused, progress) as facts:
-                read_into(
-                    engine, facts, settings.max_record_bytes, report, (survey, *observers), progress
-                )
-    except InputError as error:
-        fail(error)
-    for line in survey.words():
-        typer.echo(f"warning: {line}", err=True)
-    with working("computing"):
-        finished = engine.advance(now)
-    accepted = sum(
-        count for (_, outcome), count in engine.outcome_counts.items() if outcome == "accepted"
-    )
+                with as_facts(files, mapping, refused, progress) as facts:
+                    intake.read(facts, settings.max_record_bytes, report, progress)
+        except InputError as error:
+            fail(error)
+        for line in survey.words():
+            typer.echo(f"warning: {line}", err=True)
+        accepted = intake.accepted
+        with counting("computing", accepted) as progress:
+            engine = replayed(intake, settings.policy, now, finished, progress)
     if report.count and not accepted:
         typer.echo(f"error: {nothing_used(report)}", err=True)
-    return Replayed(engine, finished, report.count, accepted)
+    return Replayed(engine, report.count, accepted)

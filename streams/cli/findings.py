@@ -148,9 +148,7 @@ def findings(
         if begin is not None and end is not None and moment(end, "--until") <= begin:
             fail("--until: expected a time after --since", WRONG)
         if archive is None:
-            replayed = replay_files(
-                settings, recorded_files(*files), end, mapping, evicts=window is not None
-            )
+            replayed = replay_files(settings, recorded_files(*files), end, mapping)
         else:
             last = None if end is None else moment(end, "--until")
             replayed = replay_archive(settings, archive, facility, begin, last)

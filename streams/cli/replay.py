@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +26,6 @@ from streams.cli.files import (
     At,
     Labels,
     Mapped,
-    Replayed,
     Responses,
     Strict,
     recorded_files,
@@ -94,6 +93,7 @@ def replay(
     Example: alarm-fatigue replay --alarms export.csv --mapping map.yml
     """
     from streams.files import replay as replaying
+    from streams.files.finished_lines import FinishedLines
     from streams.formats.pseudonyms import Pseudonyms as KeyedPseudonyms
 
     if alarms is None:
@@ -104,17 +104,19 @@ def replay(
     files = recorded_files(alarms, assignments, responses, labels)
     policy, pseudonym = settings.policy, _pseudonym(settings)
     recording = None if archive is None else _recording(at, pseudonym)
-    replayed = replay_files(
-        settings, files, at, mapping, observers=() if recording is None else (recording,)
-    )
+    wanted = episodes is not None or archive is not None
+    lines = FinishedLines(pseudonym) if wanted else None
+    observers = () if recording is None else (recording,)
+    replayed = replay_files(settings, files, at, mapping, observers, lines)
     changes = replayed.engine.emit_changes() if overload is not None or archive is not None else []
-    if episodes is not None:
-        _write(episodes, lambda file: replaying.write_episodes(replayed.finished, file, pseudonym))
+    if episodes is not None and lines is not None:
+        finished = lines
+        _write(episodes, lambda file: replaying.write_episodes(finished, file))
     if overload is not None:
         _write(overload, lambda file: replaying.write_changes(changes, file, pseudonym))
-    if archive is not None and recording is not None:
+    if archive is not None and recording is not None and lines is not None:
         period: Period | None = None if pseudonym_period is None else pseudonym_period.value
-        _archive(archive, period, recording, replayed, changes, policy.horizon)
+        _archive(archive, period, recording, lines, changes, policy.horizon)
     if isinstance(pseudonym, KeyedPseudonyms):
         seen = replayed.engine.watermarks().values()
         now = moment(at, "--at") if at is not None else max(seen, default=0)
@@ -140,7 +142,7 @@ def _archive(
     folder: Path,
     period: Period | None,
     recording: Recording,
-    replayed: Replayed,
+    episodes: Iterable[bytes],
     changes: Sequence[ChangeRecord],
     horizon: int,
 ) -> None:
@@ -148,7 +150,7 @@ def _archive(
 
     try:
         with working(f"writing {folder.name}"):
-            recording.write(Archive.create(folder, period), replayed.finished, changes, horizon)
+            recording.write(Archive.create(folder, period), episodes, changes, horizon)
     except ArchiveError as error:
         fail(error)
 

@@ -7,7 +7,7 @@ and control records take effect here as in `Engine`: by the order of lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
 from typing import Any
@@ -16,16 +16,15 @@ import msgspec
 import numpy as np
 import zstandard
 
-from analyzer import FACT_TYPES, Columns, Command, Topic
-from analyzer.arrays import Checks, Flags, Marks, Numbers
-from analyzer.columns.hashing import fingerprints
-from analyzer.columns.packed import pack
+from analyzer import FACT_TYPES, OUTCOMES, Columns, Command, EventIds, Topic
+from analyzer.arrays import Flags, Levels, Numbers
 
 AT_ONCE = 1 << 14
 """Facts that are Python objects at one time."""
 FIELDS: dict[Topic, tuple[str, ...]] = {
     topic: tuple(type_.__slots__) for topic, type_ in FACT_TYPES.items()
 }
+_ACCEPTED, _DUPLICATE = OUTCOMES.index("accepted"), OUTCOMES.index("duplicate")
 _GROUPED: dict[Topic, str] = {"alarms": "alarm_id", "assignments": "assignment_id"}
 """Facts that a control record forgets together: see `analyzer.pipeline.control`."""
 _NAMES: dict[Topic, str] = {
@@ -88,9 +87,7 @@ class Chunk:
 
     def chosen(self, mask: Flags) -> Chunk:
         """The facts of a mask."""
-        selected = mask.tolist()
-        columns = tuple(list(compress(column, selected)) for column in self.columns())
-        return Chunk.of(self.topic, columns, self.at[mask])
+        return Chunk.of(self.topic, _chosen(self.columns(), mask), self.at[mask])
 
 
 def _packed(name: str, column: Sequence[Any]) -> Any:
@@ -121,32 +118,62 @@ def _without(value: Any, clinician: str) -> Any:
 class Kept:
     """Takes the facts of one topic, in the order of their lines."""
 
-    def __init__(self, topic: Topic) -> None:
+    def __init__(self, topic: Topic, at_once: int = AT_ONCE) -> None:
+        """`at_once`: so many facts are packed together where lines are not in order of time."""
         self.topic: Topic = topic
-        self.duplicates = 0
-        """Facts left out because an earlier one has their event id."""
         self.facilities: dict[str, int] = {}
         """Number by name."""
+        self._at_once = at_once
         self._chunks: list[Chunk] = []
         self._of: list[Numbers] = []
-        self._marks: list[Marks] = []
-        self._checks: list[Checks] = []
+        """By chunk: the facilities."""
+        self._ids = EventIds()
+        self._waiting: list[tuple[Columns, Numbers, Numbers]] = []
 
-    def take(self, columns: Columns) -> None:
-        """Facts as columns, as from `decode_slice`."""
+    def take(self, columns: Columns) -> Levels:
+        """Facts as columns, as from `decode_slice`. Returns what `Engine.take` would."""
         if not columns or not len(columns[0]):
-            return
+            return np.empty(0, dtype=np.int8)
         names, fields = self.facilities, FIELDS[self.topic]
         facility = columns[fields.index("facility")]
         for name in dict.fromkeys(facility):
             names.setdefault(name, len(names))
         of = np.fromiter(map(names.__getitem__, facility), np.int64, len(facility))
-        marks, checks = fingerprints(of, pack(columns[0]))
         at = np.array(columns[fields.index("at")], dtype=np.int64)
-        self._chunks.append(Chunk.of(self.topic, columns, at))
-        self._of.append(of)
-        self._marks.append(marks)
-        self._checks.append(checks)
+        new = self._ids.add(of, columns[0])
+        if new.all():
+            self._waiting.append((columns, at, of))
+        else:
+            self._waiting.append((_chosen(columns, new), at[new], of[new]))
+        if sum(len(at) for _, at, _ in self._waiting) >= 2 * self._at_once:
+            self._pack(self._at_once)
+        return np.where(new, _ACCEPTED, _DUPLICATE).astype(np.int8)
+
+    def _pack(self, waiting: int) -> None:
+        """Pack the facts that wait, the earliest first; so many of the latest go on waiting.
+
+        Lines are often a little out of order, for which nothing packed need be unpacked then.
+        """
+        if not self._waiting:
+            return
+        columns: Columns = tuple(
+            list(chain.from_iterable(parts))
+            for parts in zip(*(one[0] for one in self._waiting), strict=True)
+        )
+        at, of = (np.concatenate([one[place] for one in self._waiting]) for place in (1, 2))
+        if bool((at[1:] < at[:-1]).any()):
+            order = np.argsort(at, kind="stable")
+            at, of = at[order], of[order]
+            columns = _picked(columns, order)
+        begin, size = 0, self._at_once
+        while begin < len(at) and (not waiting or len(at) - begin >= waiting + size):
+            some = slice(begin, begin + size)
+            part = tuple(column[some] for column in columns)
+            self._chunks.append(Chunk.of(self.topic, part, at[some].copy()))
+            self._of.append(of[some].copy())
+            begin += size
+        rest = slice(begin, None)
+        self._waiting = [(tuple(column[rest] for column in columns), at[rest], of[rest])]
 
     def control(
         self, command: Command, facility: str, at: int, clinician: str | None = None
@@ -154,28 +181,33 @@ class Kept:
         """Forget the facts of a facility after `at` (ms), with `forget` all of them, or with
         `forget_clinician` what they say of a clinician (see `analyzer.pipeline.erasure`).
         """
-        self._drop_repeated()
+        self._pack(0)
         number = self.facilities.get(facility, -1)
-        if command == "forget_clinician":
-            if clinician is not None:
-                self._erase(number, clinician)
-            return
-        later = [
-            (of == number) & ((chunk.at > at) | (command != "reset"))
+        if command != "forget_clinician":
+            self._forget(number, at if command == "reset" else None)
+        elif clinician is not None:
+            self._erase(number, clinician)
+        self._ids = EventIds()
+        for chunk, of in zip(self._chunks, self._of, strict=True):
+            self._ids.add(of, chunk.column("event_id"))
+
+    def _forget(self, number: int, moment: int | None) -> None:
+        gone = [
+            (of == number) & ((chunk.at > moment) if moment is not None else True)
             for chunk, of in zip(self._chunks, self._of, strict=True)
         ]
         if (together := _GROUPED.get(self.topic)) is not None:
-            gone: set[str] = set()
-            for chunk, mask in zip(self._chunks, later, strict=True):
+            ids: set[str] = set()
+            for chunk, mask in zip(self._chunks, gone, strict=True):
                 if mask.any():
-                    gone.update(compress(chunk.column(together), mask.tolist()))
-            if gone:
-                later = [
-                    (of == number)
-                    & np.fromiter(map(gone.__contains__, chunk.column(together)), np.bool_, len(of))
-                    for chunk, of in zip(self._chunks, self._of, strict=True)
-                ]
-        self._keep([~mask for mask in later])
+                    ids.update(compress(chunk.column(together), mask.tolist()))
+            gone = []
+            for chunk, of in zip(self._chunks, self._of, strict=True) if ids else ():
+                named = map(ids.__contains__, chunk.column(together))
+                gone.append((of == number) & np.fromiter(named, np.bool_, len(of)))
+        for place, mask in enumerate(gone):
+            if mask.any():
+                self._keep(place, ~mask)
 
     def _erase(self, number: int, clinician: str) -> None:
         if self.topic == "assignments":
@@ -202,53 +234,30 @@ class Kept:
                 one = int(chunk.at[place]), events[place], who[place]
                 latest[ids[place]] = max(latest.get(ids[place], one), one)
         whole = {id_ for id_, (*_, who) in latest.items() if who == clinician}
-        self._keep(
-            ~(mine | ((of == number) & [id_ in whole for id_ in chunk.column("assignment_id")]))
-            for chunk, of, mine in zip(list(self._chunks), list(self._of), named, strict=True)
-        )
+        for place, mine in enumerate(named):
+            ids = self._chunks[place].column("assignment_id")
+            gone = mine | ((self._of[place] == number) & [id_ in whole for id_ in ids])
+            if gone.any():
+                self._keep(place, ~gone)
 
     def by_time(self) -> Sorted:
         """All facts, in order of event time; those of one time in the order of their lines."""
-        self._drop_repeated()
         return self._sorted(self._of, False)[0]
 
     def by_facility(self) -> dict[str, Sorted]:
         """The facts of each facility, likewise."""
-        self._drop_repeated()
         return dict(zip(self.facilities, self._sorted(self._of, True), strict=True))
 
-    def _drop_repeated(self) -> None:
-        if not self._marks:
-            return
-        marks = np.concatenate(self._marks)
-        order = np.argsort(marks, kind="stable")
-        marks = marks[order]
-        same = marks[1:] == marks[:-1]
-        if not same.any():
-            return
-        checks = np.concatenate(self._checks)[order]
-        first = np.ones(len(order), dtype=np.bool_)
-        among = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
-        some = among[np.lexsort((order[among], checks[among], marks[among]))]
-        again = (marks[some[1:]] == marks[some[:-1]]) & (checks[some[1:]] == checks[some[:-1]])
-        first[order[some[1:]][again]] = False
-        self.duplicates += int(again.sum())
-        bounds = np.cumsum([len(one) for one in self._of])[:-1]
-        self._keep(np.split(first, bounds))
-
-    def _keep(self, masks: Iterable[Flags]) -> None:
-        for place, mask in enumerate(masks):
-            if not mask.all():
-                self._chunks[place] = self._chunks[place].chosen(mask)
-                self._of[place] = self._of[place][mask]
-                self._marks[place] = self._marks[place][mask]
-                self._checks[place] = self._checks[place][mask]
+    def _keep(self, place: int, mask: Flags) -> None:
+        self._chunks[place] = self._chunks[place].chosen(mask)
+        self._of[place] = self._of[place][mask]
 
     def _sorted(self, of: list[Numbers], apart: bool) -> list[Sorted]:
         """Sorted by facility (if `apart`) and time. The facts are no longer kept here."""
+        self._pack(0)
         chunks, self._chunks = self._chunks, []
         numbers = np.concatenate([*of, np.empty(0, dtype=np.int64)])
-        self._of, self._marks, self._checks = [], [], []
+        self._of, self._ids = [], EventIds()
         count = len(self.facilities) if apart else 1
         if count < 2:
             numbers = np.zeros_like(numbers)
@@ -259,9 +268,9 @@ class Kept:
         sizes = np.bincount(numbers, minlength=count)
         # of each fact, the new chunk to go to
         within = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        parts = -(-sizes // AT_ONCE)
+        parts = -(-sizes // self._at_once)
         goes = np.empty(len(order), dtype=np.int64)
-        goes[order] = np.repeat(np.cumsum(parts) - parts, sizes) + within // AT_ONCE
+        goes[order] = np.repeat(np.cumsum(parts) - parts, sizes) + within // self._at_once
         pieces: list[list[Chunk]] = [[] for _ in range(int(parts.sum()))]
         begin = 0
         while chunks:
@@ -274,9 +283,8 @@ class Kept:
                 continue
             for target in known.tolist():
                 some = np.flatnonzero(targets == target)
-                picked = some.tolist()
-                part = tuple(list(map(column.__getitem__, picked)) for column in columns)
-                pieces[target].append(Chunk.of(self.topic, part, chunk.at[some]))
+                part = Chunk.of(self.topic, _picked(columns, some), chunk.at[some])
+                pieces[target].append(part)
         arranged = []
         for number, some_pieces in enumerate(pieces):
             pieces[number] = []
@@ -294,12 +302,19 @@ def _joined(pieces: list[Chunk]) -> Chunk:
     if len(pieces) == 1 and bool((at[1:] >= at[:-1]).all()):
         return pieces[0]
     order = np.argsort(at, kind="stable")
-    picked = order.tolist()
-    columns = []
-    for parts in zip(*(one.columns() for one in pieces), strict=True):
-        column = list(chain.from_iterable(parts))
-        columns.append(list(map(column.__getitem__, picked)))
-    return Chunk.of(pieces[0].topic, tuple(columns), at[order])
+    parts = zip(*(one.columns() for one in pieces), strict=True)
+    columns = tuple(list(chain.from_iterable(some)) for some in parts)
+    return Chunk.of(pieces[0].topic, _picked(columns, order), at[order])
+
+
+def _picked(columns: Columns, places: Numbers) -> Columns:
+    chosen = places.tolist()
+    return tuple(list(map(column.__getitem__, chosen)) for column in columns)
+
+
+def _chosen(columns: Columns, mask: Flags) -> Columns:
+    selected = mask.tolist()
+    return tuple(list(compress(column, selected)) for column in columns)
 
 
 class Sorted:
@@ -334,7 +349,7 @@ class Sorted:
         return tuple(list(chain.from_iterable(parts)) for parts in zip(*found, strict=True))
 
     def slices(self, begin: int, end: int) -> Iterator[Columns]:
-        """The facts from one place to another, at most `AT_ONCE` together."""
+        """The facts from one place to another, as they are packed together."""
         first = 0
         for chunk in self.chunks:
             low, high = max(begin - first, 0), min(end - first, len(chunk))

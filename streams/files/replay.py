@@ -8,70 +8,131 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from analyzer import ChangeRecord, Columns, Engine, Finished, Policy, Topic
+import numpy as np
+
+from analyzer import (
+    OUTCOMES,
+    ChangeRecord,
+    Columns,
+    Engine,
+    Finished,
+    Outcome,
+    Policy,
+    Topic,
+)
+from streams.files.kept_facts import Kept, Sorted
 from streams.files.lines import BadLine, line_batches
 from streams.files.observing import Observer
+from streams.files.walking import IN_ORDER, Sink, through, watermarks
 from streams.formats.codec import decode_slice, to_json
 from streams.formats.control import controls_among
-from streams.formats.sinks import encode_change, encode_episodes
+from streams.formats.sinks import encode_change
 from streams.metrics.burdens import everybody
 from streams.metrics.exposition import END, Format, render
 from streams.metrics.library import as_metrics
 from streams.metrics.tables import Table, burden_tables, outcome_counts_table, watermark_table
 
-_LINES_AT_ONCE = 4096
+_LINES_AT_ONCE = 1 << 14
 
 
-def read_into(
-    engine: Engine,
-    files: Iterable[tuple[Topic, Path]],
-    max_bytes: int,
-    report: Callable[[BadLine], None],
-    observers: Sequence[Observer] = (),
-    progress: Callable[[int], object] = lambda _: None,
-) -> None:
-    """Take every line of `files` into the engine. Malformed lines are counted and reported.
+class Intake:
+    """Takes the lines of files, and counts them as the worker counts records."""
 
-    `observers` get the facts, too; `progress` is called with how many lines were taken. Raises
-    `InputError`.
-    """
-    for topic, path in files:
-        for some in line_batches(path, _LINES_AT_ONCE):
-            numbers, values = zip(*some, strict=True)
-            for index, detail in _take(engine, topic, values, max_bytes, observers):
-                engine.count(topic, "malformed")
-                report(BadLine(path, numbers[index], detail))
-            progress(len(values))
+    def __init__(self, observers: Sequence[Observer] = ()) -> None:
+        """`observers` get the facts, too."""
+        self.outcome_counts: dict[tuple[Topic, Outcome], int] = {}
+        self._kept = {topic: Kept(topic) for topic in IN_ORDER}
+        self._observers = observers
 
+    def read(
+        self,
+        files: Iterable[tuple[Topic, Path]],
+        max_bytes: int,
+        report: Callable[[BadLine], None],
+        progress: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        """Take every line of `files`. Malformed lines are counted and reported.
 
-def _take(
-    engine: Engine,
-    topic: Topic,
-    values: Sequence[bytes],
-    max_bytes: int,
-    observers: Sequence[Observer],
-) -> list[tuple[int, str]]:
-    """Take values, and apply control records in their order. Returns the malformed values: index
-    and detail.
-    """
+        `progress` is called with how many lines were taken. Raises `InputError`.
+        """
+        for topic, path in files:
+            for some in line_batches(path, _LINES_AT_ONCE):
+                numbers, values = zip(*some, strict=True)
+                for index, detail in self._take(topic, values, max_bytes):
+                    self.count(topic, "malformed")
+                    report(BadLine(path, numbers[index], detail))
+                progress(len(values))
 
-    def take(columns: Columns) -> None:
-        outcomes = engine.take(topic, columns, None)
-        for one in observers:
+    def count(self, topic: Topic, outcome: Outcome, times: int = 1) -> None:
+        """Count lines. Callers do so for lines that are no facts."""
+        if times:
+            key = (topic, outcome)
+            self.outcome_counts[key] = self.outcome_counts.get(key, 0) + times
+
+    @property
+    def accepted(self) -> int:
+        """How many facts there are."""
+        return sum(count for (_, of), count in self.outcome_counts.items() if of == "accepted")
+
+    def _take(self, topic: Topic, values: Sequence[bytes], max_bytes: int) -> list[tuple[int, str]]:
+        """Take values, and apply control records in their order. Returns the malformed values:
+        index and detail.
+        """
+        decoded, begin = decode_slice(topic, values, max_bytes), 0
+        controls = (
+            list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
+        )
+        for index, control in controls:
+            self._enter(topic, decode_slice(topic, values[begin:index], max_bytes).columns)
+            self._kept[topic].control(
+                control.control, control.facility, control.at, control.clinician
+            )
+            begin = index + 1
+        if controls:
+            self._enter(topic, decode_slice(topic, values[begin:], max_bytes).columns)
+        else:
+            self._enter(topic, decoded.columns)
+        applied = {index for index, _ in controls}
+        return [one for one in decoded.malformed if one[0] not in applied]
+
+    def _enter(self, topic: Topic, columns: Columns) -> None:
+        outcomes = self._kept[topic].take(columns)
+        for number, count in enumerate(np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()):
+            self.count(topic, OUTCOMES[number], count)
+        for one in self._observers:
             one.take(topic, columns, outcomes)
 
-    decoded, begin = decode_slice(topic, values, max_bytes), 0
-    controls = list(controls_among(decoded.malformed, values, None)) if decoded.malformed else []
-    for index, control in controls:
-        take(decode_slice(topic, values[begin:index], max_bytes).columns)
-        engine.control(topic, control.control, control.facility, control.at, control.clinician)
-        begin = index + 1
-    if controls:
-        take(decode_slice(topic, values[begin:], max_bytes).columns)
-    else:
-        take(decoded.columns)
-    applied = {index for index, _ in controls}
-    return [one for one in decoded.malformed if one[0] not in applied]
+    def facts(self) -> dict[Topic, Sorted]:
+        """All facts, in order of event time. They are no longer kept here."""
+        return {topic: one.by_time() for topic, one in self._kept.items()}
+
+
+class _Ignored:
+    """Where nobody asks for what is finished on the way."""
+
+    def take(self, found: Finished) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
+def replayed(
+    intake: Intake,
+    policy: Policy,
+    now: int | None,
+    sink: Sink | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Engine:
+    """An engine with all facts as of `now` (ms; None: each facility's watermark). `sink` gets the
+    episodes finished until then. Facts after `now` are counted, but no more.
+    """
+    facts = intake.facts()
+    engine = through(facts, policy, now, sink or _Ignored(), progress)
+    for name, mark in watermarks(facts["alarms"]).items():
+        engine.reaches(name, mark)
+    engine.outcome_counts = dict(intake.outcome_counts)
+    return engine
 
 
 class Exposition:
@@ -136,7 +197,7 @@ def write_changes(
         file.write(encode_change(one, pseudonym) + b"\n")
 
 
-def write_episodes(episodes: Finished, file: IO[bytes], pseudonym: Callable[[str], str]) -> None:
+def write_episodes(lines: Iterable[bytes], file: IO[bytes]) -> None:
     """Write final episodes as in the `episodes` topic, one JSON object a line."""
-    for value in encode_episodes(episodes, pseudonym):
+    for value in lines:
         file.write(value + b"\n")

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from analyzer import Engine, Policy
+from analyzer import Policy
+from streams.files.finished_lines import FinishedLines
 from streams.files.importing.batches import LINE, open_table
 from streams.files.importing.cells import Cells, Parts
 from streams.files.importing.faults import Fault, Faults, Rejection
@@ -19,7 +20,7 @@ from streams.files.importing.repeats import Repeats
 from streams.files.importing.rows import Rows, without_blank
 from streams.files.lines import BadLine, InputError, shown
 from streams.files.mapping import Table, load_mapping
-from streams.files.replay import read_into, write_episodes
+from streams.files.replay import Intake, replayed, write_episodes
 from streams.files.table_facts import TableFacts
 from streams.formats.codec import MAX_RECORD_BYTES
 
@@ -81,15 +82,16 @@ class TableEpisodes:
         """Write the finished episodes of events or snapshots, one JSON object a line, under the
         default policy. Raises `InputError`.
         """
-        engine = Engine(Policy(), evicts=False)
+        intake, lines = Intake(), FinishedLines(str)
         with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
             facts = TableFacts(self._path, self._mapping, self._report, ["alarms"])
             files = facts.write(Path(folder), lambda _: None)
             for line in facts.words():
                 self._warn(line)
-            read_into(engine, files, MAX_RECORD_BYTES, self._report)
+            intake.read(files, MAX_RECORD_BYTES, self._report)
+        replayed(intake, Policy(), None, lines)
         with path.open("wb") as file:
-            write_episodes(engine.advance(None), file, str)
+            write_episodes(lines, file)
 
     def _refuse(self, line: int, fault: Fault) -> None:
         self._report(Rejection(self._path, line, fault).bad_line)

@@ -8,10 +8,11 @@ from typing import Any
 import polars as pl
 
 from analyzer import Engine, Policy
-from streams.files.replay import Exposition, read_into
+from streams.files.replay import Exposition
 from streams.metrics.definitions import DEFINITIONS, PREFIX
 from streams.metrics.library import as_metrics
 from tests.harness.files import Files
+from tests.harness.whole_files import take_in
 
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[tuple[str, Labels], float]
@@ -24,7 +25,7 @@ def replayed(files: Files, now: int, policy: Policy | None = None) -> Samples:
     """What `replay --at` prints, with all facts read anew."""
     policy = policy or Policy()
     engine = Engine(policy)
-    read_into(engine, list(files.paths.items()), 1 << 20, lambda line: None)
+    take_in(engine, files.paths.items())
     engine.advance(now)
     return samples_of(Exposition(engine, policy, str))
 

@@ -1,4 +1,4 @@
-"""Wards whose alarm ids are used again."""
+"""Wards whose alarm ids are used again, and the records of their episodes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from analyzer import Fact, Policy
+from analyzer import EpisodeRecord, Fact, Policy
 from analyzer.model.policy import HOUR, MINUTE
 from tests.harness.strategies import wards
+from tests.oracle import reference as naive
 
 SHORT = Policy(
     windows={"10m": 10 * MINUTE, "1h": HOUR},
@@ -47,3 +48,28 @@ def in_time(draw: Any, facts: list[Fact]) -> list[Fact]:
     )
     order = sorted(zip(facts, delays, strict=True), key=lambda pair: pair[0].at + pair[1])
     return [fact for fact, _ in order]
+
+
+def records_of(facts: list[Fact], now: int, policy: Policy) -> dict[tuple[str, int], naive.Episode]:
+    return {
+        (one.alarm_id, one.start): one
+        for one in naive.episodes(facts, now, policy).values()
+        if one.final
+    }
+
+
+def assert_told(found: list[EpisodeRecord], expected: dict[tuple[str, int], naive.Episode]) -> None:
+    told = {(one.alarm_id, one.start): one for one in found}
+    assert len(told) == len(found)
+    assert told.keys() == expected.keys()
+    for key, one in expected.items():
+        record = told[key]
+        names = [
+            name
+            for name in EpisodeRecord.__slots__
+            if name not in ("facility", "class_", "clinicians")
+        ]
+        assert {name: getattr(record, name) for name in names} == {
+            name: getattr(one, name) for name in names
+        }, key
+        assert (record.class_, set(record.clinicians)) == (one.klass, one.clinicians), key

@@ -7,39 +7,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer import Engine, EpisodeRecord, Fact, Policy
+from analyzer import Engine, Fact, Policy
 from analyzer.model.policy import MINUTE
 from tests.harness.engines import TOPIC_OF, Stored, assert_same, feed, numbers, restore, store
 from tests.harness.facts import alarm, event, ms, response, verdict
-from tests.harness.reuse import SHORT, in_time, reused
+from tests.harness.reuse import SHORT, assert_told, in_time, records_of, reused
 from tests.harness.strategies import deliveries
 from tests.oracle import reference as naive
 from tests.oracle.reference import episodes
-
-
-def records_of(facts: list[Fact], now: int, policy: Policy) -> dict[tuple[str, int], naive.Episode]:
-    return {
-        (one.alarm_id, one.start): one
-        for one in naive.episodes(facts, now, policy).values()
-        if one.final
-    }
-
-
-def assert_told(found: list[EpisodeRecord], expected: dict[tuple[str, int], naive.Episode]) -> None:
-    told = {(one.alarm_id, one.start): one for one in found}
-    assert len(told) == len(found)
-    assert told.keys() == expected.keys()
-    for key, one in expected.items():
-        record = told[key]
-        names = [
-            name
-            for name in EpisodeRecord.__slots__
-            if name not in ("facility", "class_", "clinicians")
-        ]
-        assert {name: getattr(record, name) for name in names} == {
-            name: getattr(one, name) for name in names
-        }, key
-        assert (record.class_, set(record.clinicians)) == (one.klass, one.clinicians), key
 
 
 @given(st.data())

@@ -19,7 +19,6 @@ from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Refused, Scope, Setting, fates, room, sides
-from streams.files.replay import read_into
 from streams.files.tuning import type_of
 from streams.formats.codec import to_json
 from streams.http import workbench
@@ -30,6 +29,7 @@ from tests.harness.recordings import TYPES, recorded, records
 from tests.harness.site import START, Answer, FakeWorker, Site
 from tests.harness.strategies import deliveries, nows, wards
 from tests.harness.ward_values import FACILITY
+from tests.harness.whole_files import take_in
 from tests.harness.workers import run
 from tests.oracle import whatif as naive
 
@@ -99,7 +99,7 @@ def site(hospital: tuple[list[str], Path]) -> Iterator[Site]:
         (name.removeprefix("--"), Path(path))
         for name, path in zip(arguments[::2], arguments[1::2], strict=True)
     ]
-    read_into(engine, files, 1 << 20, lambda line: pytest.fail(str(line)))  # type: ignore[arg-type]
+    assert take_in(engine, files) == 0  # type: ignore[arg-type]
     engine.advance(None)
     with Site(FakeWorker(engine), reuse=1000.0) as served:
         yield served

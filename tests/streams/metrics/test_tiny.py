@@ -12,11 +12,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
-from analyzer import ClockOffset, Engine, Finished, Policy, Topic
+from analyzer import ClockOffset, Engine, Policy, Topic
 from analyzer.model.policy import HOUR, Level, Levels, OverloadPolicy
 from streams import __version__
+from streams.files.finished_lines import FinishedLines
 from streams.files.lines import BadLine
-from streams.files.replay import Exposition, read_into, write_episodes
+from streams.files.replay import Exposition, Intake, replayed, write_episodes
 from streams.formats.pseudonyms import Pseudonyms
 from streams.health.health import Health
 from streams.metrics.definitions import DEFINITIONS, PREFIX
@@ -37,13 +38,13 @@ def unexpected(line: BadLine) -> None:
 
 
 @pytest.fixture
-def tiny() -> tuple[Engine, Finished]:
-    engine = Engine(Policy())
-    read_into(engine, FILES, 1 << 20, unexpected)
-    return engine, engine.advance(None)
+def tiny() -> tuple[Engine, FinishedLines]:
+    intake, lines = Intake(), FinishedLines(str)
+    intake.read(FILES, 1 << 20, unexpected)
+    return replayed(intake, Policy(), None, lines), lines
 
 
-def test_the_tiny_ward_shows_the_expected_text(tiny: tuple[Engine, Finished]) -> None:
+def test_the_tiny_ward_shows_the_expected_text(tiny: tuple[Engine, FinishedLines]) -> None:
     assert (
         Exposition(tiny[0], Policy(), str).openmetrics().decode()
         == (TINY / "expected.openmetrics").read_text()
@@ -51,15 +52,15 @@ def test_the_tiny_ward_shows_the_expected_text(tiny: tuple[Engine, Finished]) ->
 
 
 def test_the_tiny_ward_finishes_the_expected_episodes(
-    tiny: tuple[Engine, Finished], tmp_path: Path
+    tiny: tuple[Engine, FinishedLines], tmp_path: Path
 ) -> None:
     out = tmp_path / "episodes.jsonl"
     with out.open("wb") as file:
-        write_episodes(tiny[1], file, str)
+        write_episodes(tiny[1], file)
     assert out.read_text() == (TINY / "expected-episodes.jsonl").read_text()
 
 
-def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, Finished]) -> None:
+def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, FinishedLines]) -> None:
     exposition = Exposition(tiny[0], Policy(), str)
     shown = [
         (one.name, one.labels, one.value)
@@ -72,7 +73,7 @@ def test_the_exposition_survives_a_round_trip(tiny: tuple[Engine, Finished]) -> 
     ] == shown
 
 
-def test_units_alone_can_be_asked_for(tiny: tuple[Engine, Finished]) -> None:
+def test_units_alone_can_be_asked_for(tiny: tuple[Engine, FinishedLines]) -> None:
     everything = Exposition(tiny[0], Policy(), str).openmetrics().decode().splitlines()
     units = Exposition(tiny[0], Policy(), str, clinicians=False).openmetrics().decode().splitlines()
     assert units == [line for line in everything if "alarm_fatigue_clinician_" not in line]
@@ -121,7 +122,7 @@ class FakeWorker:
 
 
 @pytest.fixture
-def scraped(tiny: tuple[Engine, Finished]) -> str:
+def scraped(tiny: tuple[Engine, FinishedLines]) -> str:
     worker = FakeWorker(tiny[0])
     names, policy = Pseudonyms(bytes(32)), Policy().fingerprint
     exporter = Exporter(worker, names, 5, MetricsSettings(), reuse=0, policy=policy)
@@ -189,7 +190,7 @@ def test_every_metric_shown_is_in_the_table_with_its_labels(scraped: str) -> Non
             assert set(sample.labels) - {"le"} == set(definition.labels)
 
 
-def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, Finished]) -> None:
+def test_pseudonyms_are_shown_in_their_own_order(tiny: tuple[Engine, FinishedLines]) -> None:
     """The order of raw ids would give them away."""
     reversed_names = {"nurse-1": "z", "nurse-9": "a"}
     for metric in as_metrics(Exposition(tiny[0], Policy(), reversed_names.__getitem__).tables()):
