@@ -48,7 +48,7 @@ def board() -> Board:
     one = Board(
         CLINICIAN,
         "Clinician",
-        "One assignment's load, by pseudonym. It opens only from a unit.",
+        "One assignment's load in the last 12 h, by pseudonym. It opens only from a unit.",
         variables,
         [
             mark(
@@ -152,8 +152,10 @@ def board() -> Board:
                 "Alarms in 10 min",
                 f"{POLICY_SOURCE} About two are the most that is manageable (ISA-18.2-2016).",
                 query(
-                    "sum by (facility, clinician) "
-                    f'(alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})',
+                    promql.within_shift(
+                        "sum by (facility, clinician) "
+                        f'(alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})'
+                    ),
                     "alarms in 10 min",
                 ),
                 colours={"alarms in 10 min": BLUE},
@@ -249,13 +251,16 @@ def board() -> Board:
 
 
 def _one(metric: str, more: str = "") -> str:
-    return f"max by (facility, clinician) (alarm_fatigue_clinician_{metric}{{{HERE}{more}}})"
+    gauge = f"alarm_fatigue_clinician_{metric}{{{HERE}{more}}}"
+    return promql.within_shift(f"max by (facility, clinician) ({gauge})")
 
 
 def _band() -> str:
     """The load band as a number from 0 (recommended) to 3 (unacceptable)."""
     found = f"alarm_fatigue_clinician_load_band{{{HERE}, "
-    return " + ".join(
-        f'{number} * max by (facility, clinician) ({found}band="{band}"}})'
-        for number, band in ((1, "manageable"), (2, "over_demanding"), (3, "unacceptable"))
+    return promql.within_shift(
+        " + ".join(
+            f'{number} * max by (facility, clinician) ({found}band="{band}"}})'
+            for number, band in ((1, "manageable"), (2, "over_demanding"), (3, "unacceptable"))
+        )
     )

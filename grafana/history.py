@@ -1,7 +1,8 @@
 """History: units over weeks and months, from the hourly totals that rules record.
 
 Every rate is a sum of hours divided by a sum of hours, so it is right for several units and days.
-The totals leave out hours of fewer than five clinicians (deploy/prometheus/rules/history.yml).
+The totals leave out hours of fewer clinicians than `privacy.smallest_group`
+(deploy/prometheus/rules/history.yml).
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from grafana.promql import UNITS as HERE
 from grafana.queries import of_now, query
 from grafana.tables import Column, grid
 
-EMPTY = "No hour of this time is known, or fewer than five clinicians were on duty"
-_HOURS = "Of whole hours with at least five clinicians on duty, or with none that is known."
+EMPTY = "No hour of this time is known, or too few clinicians were on duty"
+_HOURS = "Of whole hours with enough clinicians on duty, or with none that is known."
 _SHOWN = "unit:alarm_fatigue_shown:hour"
 
 
@@ -209,7 +210,8 @@ def _note() -> text.Panel:
         "How to read it",
         "Each number is a sum of whole hours divided by another, so that busy hours count as busy "
         "ones.\n\n"
-        "**What is not in it:** hours in which fewer than five clinicians were on duty, and hours "
+        "**What is not in it:** hours in which fewer clinicians were on duty than "
+        "privacy.smallest_group (five unless set), and hours "
         "in which Prometheus was not running. A unit with a small night shift has no nights here."
         "\n\n"
         "A difference between day and night is not yet a reason: patients, tasks and staffing "

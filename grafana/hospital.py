@@ -68,10 +68,7 @@ def board() -> Board:
                 "Assignments overloaded",
                 "Clinicians on duty whose assignment is overloaded. The state describes the "
                 "assignment, not the person. The unit's board shows what can be changed.",
-                of_now(
-                    f"sum({promql.clinician('overload_state', HERE)} == bool 2 and "
-                    f"{promql.clinician('beds', HERE)} > 0)"
-                ),
+                of_now(f"sum({promql.overloaded_clinicians(HERE)})"),
                 steps=SOME,
                 empty="No clinician is on duty, or clinicians are not exported "
                 "(metrics.clinicians)",

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as shapes
 
 from grafana.limits import BLUE, GREEN, GREY, PURPLE, VERMILION
-from grafana.promql import FACILITY, UNITS
+from grafana.promql import FACILITY, UNITS, unit
 from grafana.queries import DATASOURCE
 
 CHANGE_TAGS = ("alarm-fatigue", "alarm-setting-change")
@@ -62,7 +62,7 @@ def _annotation(name: str, colour: str) -> dashboard.AnnotationQuery:
 
 
 def _state(where: str, name: str) -> dashboard.AnnotationQuery:
-    found = f"max by (facility, unit) (alarm_fatigue_unit_overload_state{{{where}}}) == 2"
+    found = f"{unit('overload_state', where)} == 2"
     return mark("Unit overloaded", VERMILION, found, name)
 
 

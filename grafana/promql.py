@@ -20,9 +20,46 @@ BEFORE = " offset 12h"
 """One shift earlier."""
 
 
+LONG_AGO = "count(present_over_time(alarm_fatigue_build_info[12h:30m] offset {offset}h))"
+"""Has a value where the time of the query is more than a shift, 12 h, ago: workers were scraped in
+the 12 h that follow then. Queries cannot ask for the present time.
+"""
+FEW = "unit:alarm_fatigue_clinicians:few"
+"""A recording rule: units with some clinicians on duty, but fewer than `privacy.smallest_group`."""
+
+
+def within_shift(expression: str) -> str:
+    """A figure about one clinician: of the last 12 h only, whatever range a board shows."""
+    return f"(({expression}) unless on () {LONG_AGO.format(offset=-24)})"
+
+
+def of_enough(expression: str, over: str = "", offset: str = "") -> str:
+    """A figure about the clinicians of a unit, by facility and unit: what is older than 12 h is
+    shown only where there were enough of them, or none that is known. `over`: for how long before
+    the time of the query the figure is. `offset`: as in the expression.
+    """
+    few = f"max_over_time({FEW}[{over}]{offset})" if over else f"{FEW}{offset}"
+    ago = LONG_AGO.format(offset=-12 if offset == BEFORE else -24)
+    return f"(({expression}) unless on (facility, unit) ({few} and on () {ago}))"
+
+
+ABOUT_PEOPLE = frozenset(
+    {
+        "load_spread",
+        "overload_since_timestamp_seconds",
+        "overload_state",
+        "relief_alarms",
+        "relief_available",
+        "relief_taker_alarms",
+    }
+)
+"""Gauges of units that follow from what single clinicians have to do."""
+
+
 def unit(metric: str, where: str, *, offset: str = "") -> str:
     """A gauge of units, by unit. `where`: label matchers, including the window if there is one."""
-    return f"max by (facility, unit) (alarm_fatigue_unit_{metric}{{{where}}}{offset})"
+    found = f"max by (facility, unit) (alarm_fatigue_unit_{metric}{{{where}}}{offset})"
+    return of_enough(found, offset=offset) if metric in ABOUT_PEOPLE else found
 
 
 def clinician(metric: str, where: str) -> str:
@@ -35,11 +72,22 @@ def on_duty(expression: str, where: str) -> str:
     return f"{expression} and ({clinician('beds', where)} > 0)"
 
 
+def of_assignments(expression: str, where: str) -> str:
+    """A figure of each clinician with a bed, of the last 12 h only."""
+    return within_shift(on_duty(expression, where))
+
+
 def alarms(where: str, window: str, offset: str = "") -> str:
     """Alarms of each unit that started in the window, of all priorities."""
     return (
         f'sum by (facility, unit) (alarm_fatigue_unit_alarms{{{where}, window="{window}"}}{offset})'
     )
+
+
+def overloaded_clinicians(where: str) -> str:
+    """How many clinicians with a bed are overloaded, by unit."""
+    states = on_duty(f"{clinician('overload_state', where)} == bool 2", where)
+    return of_enough(f"sum by (facility, unit) ({states})")
 
 
 def alarms_of_clinicians(where: str, window: str) -> str:
@@ -49,7 +97,8 @@ def alarms_of_clinicians(where: str, window: str) -> str:
 
 def per_clinician(where: str, window: str, offset: str = "") -> str:
     """Alarms of each unit over the clinicians on duty there; absent where there are none."""
-    return f"{alarms(where, window, offset)} / ({unit('clinicians', where, offset=offset)} > 0)"
+    on_duty = f"{unit('clinicians', where, offset=offset)} > 0"
+    return of_enough(f"{alarms(where, window, offset)} / ({on_duty})", window, offset)
 
 
 def change_from_before(where: str) -> str:
@@ -63,7 +112,7 @@ def average(metric: str, where: str, window: str) -> str:
     Clinicians who went home within the window also have a share; they are left out.
     """
     ratio = on_duty(clinician(metric, f'{where}, window="{window}"'), where)
-    return f"avg by (facility, unit) ({ratio})"
+    return of_enough(f"avg by (facility, unit) ({ratio})", window)
 
 
 def protected(where: str, window: str = "1h") -> str:
@@ -202,7 +251,7 @@ def _shifted(hours: int) -> str:
 def responses(where: str) -> str:
     """First responses in each step, by the upper bound of the time that they took, in seconds."""
     found = f"increase(alarm_fatigue_response_seconds_bucket{{{where}}}[$__rate_interval])"
-    return f"sum by (le) ({found})"
+    return f"sum by (le) ({of_enough(found, '$__rate_interval')})"
 
 
 NAME = "{{name}} ({{device_type}})"

@@ -354,22 +354,24 @@ def board() -> Board:
                 ),
                 Column(
                     "State",
-                    promql.on_duty(promql.clinician("overload_state", HERE), HERE),
+                    promql.of_assignments(promql.clinician("overload_state", HERE), HERE),
                     steps=STATES,
                     as_word=True,
                 ),
-                Column("Beds", promql.on_duty(promql.clinician("beds", HERE), HERE)),
+                Column("Beds", promql.of_assignments(promql.clinician("beds", HERE), HERE)),
                 Column(
-                    "Acuity", promql.on_duty(promql.clinician("acuity", HERE), HERE), decimals=1
+                    "Acuity",
+                    promql.of_assignments(promql.clinician("acuity", HERE), HERE),
+                    decimals=1,
                 ),
                 Column(
                     "Alarms 1 h",
-                    promql.on_duty(promql.alarms_of_clinicians(HERE, "1h"), HERE),
+                    promql.of_assignments(promql.alarms_of_clinicians(HERE, "1h"), HERE),
                     steps=LOAD_AN_HOUR,
                 ),
                 Column(
                     "Protected time",
-                    promql.on_duty(
+                    promql.of_assignments(
                         promql.clinician("protected_ratio", f'{HERE}, window="1h"'), HERE
                     ),
                     "percentunit",
@@ -377,17 +379,17 @@ def board() -> Board:
                 ),
                 Column(
                     "Overlapping 1 h",
-                    promql.on_duty(
+                    promql.of_assignments(
                         promql.clinician("overlapping_alarms", f'{HERE}, window="1h"'), HERE
                     ),
                 ),
                 Column(
                     "Exposure",
-                    promql.on_duty(promql.clinician("nonactionable_exposure", HERE), HERE),
+                    promql.of_assignments(promql.clinician("nonactionable_exposure", HERE), HERE),
                 ),
                 Column(
                     "Hours on duty",
-                    promql.on_duty(promql.clinician("shift_hours", HERE), HERE),
+                    promql.of_assignments(promql.clinician("shift_hours", HERE), HERE),
                     "h",
                     decimals=1,
                 ),

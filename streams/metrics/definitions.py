@@ -31,6 +31,7 @@ UNITS = {
     "unit_load_spread": "Gini coefficient, 0 to 1",
     "unit_relief_available": "0 or 1",
     "night_shift": "0 or 1",
+    "smallest_group": "clinicians",
     "events": "records",
     "recent_events": "records",
     "recipients_dropped": "recipients",

@@ -56,7 +56,7 @@ from streams.metrics.tables import (
 from streams.metrics.takings import taking_tables
 from streams.paging.desk import Known
 from streams.partitions.partition import Partition
-from streams.settings import MetricsSettings
+from streams.settings import MetricsSettings, PrivacySettings
 
 REUSE_SECONDS = 1.0
 """How old burdens may be with the wall clock: short compared to any scrape interval, but enough for
@@ -148,9 +148,11 @@ class Exporter:
         takings: Callable[[], Known] = Known,
         calendars: Calendars = UTC_CALENDARS,
         audit: Callable[[], Counts] = Counts,
+        smallest_group: int = PrivacySettings().smallest_group,
     ) -> None:
         self._source = source
         self._audit = audit
+        self._smallest_group = smallest_group
         self._takings = takings
         self._calendars, self._shifts = calendars, shifts_of(calendars)
         self._min_classified = min_classified
@@ -256,6 +258,7 @@ class Exporter:
         yield histogram_table("event_delay_seconds", {"topic": topics}, DELAYS, cumulative)
         yield watermark_table(watermarks)
         yield self._night_shifts(watermarks)
+        yield simple_table("smallest_group", {(): self._smallest_group})
         lags = self._source.lags().items()
         yield simple_table(
             "consumer_lag_records",

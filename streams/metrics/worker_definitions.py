@@ -72,6 +72,12 @@ WORKER = {
         "1 while the facility's night shift is on duty, else 0: of the shifts in `calendar`, that "
         "which has 03:00 local time.",
     ),
+    "smallest_group": Definition(
+        "gauge",
+        (),
+        "privacy.smallest_group: the boards show nothing about fewer clinicians of a unit that is "
+        "older than a shift.",
+    ),
     "consumer_lag_records": Definition(
         "gauge", ("topic", "partition"), "Records of the partition that are not yet processed."
     ),

@@ -282,6 +282,7 @@ def new_work(
         takings=takings,
         calendars=settings.calendar.calendars,
         audit=audit,
+        smallest_group=settings.privacy.smallest_group,
     )
     return work
 

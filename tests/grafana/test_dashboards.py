@@ -394,5 +394,5 @@ def test_grafana_is_given_the_boards_and_their_data_source() -> None:
 def test_the_query_that_a_name_stands_for_is_found() -> None:
     assert the_query(UNIT, "State").instant
     assert the_query(UNIT, "Assignments", "Beds").expression.startswith(
-        "max by (facility, unit, clinician)"
+        "((max by (facility, unit, clinician)"
     )

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams.access import Attempts
 from streams.health.health import Health
 from streams.http.guard import ACTS, OPEN_PATHS, SIGNED_PATHS
+from streams.http.site import page_files
 from streams.settings import WebSettings
 from tests.harness.readers import READERS, token, tokens
 from tests.harness.site import Answer, FakeWorker, Site, pseudonym, simulated
@@ -206,6 +207,9 @@ ELSEWHERE = (
         "/api/v1/findings?{}",
         "/api/v1/whatif/types?{}",
         "/api/v1/whatif?{}&" + TYPE,
+        "/api/v1/week?{}",
+        "/api/v1/incident?{}&at=2026-03-01T09:30:00Z",
+        "/incident?{}&at=2026-03-01T09:30:00Z",
     ],
 )
 def test_asking_for_another_place_is_refused_whether_it_exists_or_not(
@@ -218,6 +222,18 @@ def test_asking_for_another_place_is_refused_whether_it_exists_or_not(
     assert not re.search("H02|H03|PICU|NOWHERE", answer.body.decode())
     if answer.status == 403:
         assert answer.json == {"error": "you may not read about this place: ask for a wider scope"}
+
+
+def test_every_path_that_takes_a_place_is_asked_for_another_one() -> None:
+    """A new page of the interface is added to the test above, or it takes no place."""
+    mark = next(
+        one
+        for one in test_asking_for_another_place_is_refused_whether_it_exists_or_not.pytestmark
+        if one.args[0] == "path"
+    )
+    attacked = {path.partition("?")[0] for path in mark.args[1]}
+    files = {one.path for one in page_files()}
+    assert attacked == set(ACTS) - files - {"/metrics", "/api/v1/reader"}
 
 
 @pytest.mark.parametrize("place", ["facility=H01&unit=PICU", "facility=H01&unit=NOWHERE"])
@@ -272,7 +288,7 @@ def test_no_spelling_of_a_path_goes_round_the_check(
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "POST", "PUT", "DELETE", "TRACE", "PATCH"])
-@pytest.mark.parametrize("path", ["/metrics", "/api/v1/units", "/"])
+@pytest.mark.parametrize("path", sorted(ACTS))
 def test_other_methods_read_nothing(hospital: Site, method: str, path: str) -> None:
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n".encode()
     assert asked_raw(hospital, head + b"\r\n")[0] == 401
