@@ -10,6 +10,7 @@ import pytest
 
 from tests.fuzz.facts import check_detail
 from tests.fuzz.interface import ask_interface
+from tests.fuzz.plain import plain
 from tests.fuzz.requests import answers
 from tests.fuzz.rows import fuzz_rows
 from tests.fuzz.targets import CORPUS, TARGETS, corpus
@@ -34,6 +35,11 @@ def test_the_corpus_is_small_and_has_some_for_each_target() -> None:
 
 def test_the_interface_answers_as_it_is_described() -> None:
     assert ask_interface(200, seed=7) is None
+
+
+@pytest.mark.parametrize("target", ["hl7", "frames"])
+def test_changed_messages_and_frames_break_no_rule(target: str) -> None:
+    assert plain(target, 1000, seed=7) is None
 
 
 def test_rows_of_tables_become_facts_or_are_rejected() -> None:

@@ -15,12 +15,12 @@ _NAMES: dict[str, str] = {
     "patient": r"patient|surname|first ?name|last ?name|full ?name|dob|birth|geburt|mrn|"
     r"\u6c0f\u540d|\u60a3\u8005|^name$|vorname|nachname",
     "first_response": r"ack|quitt|respon|silenc|\u78ba\u8a8d",
-    "end": r"\bend|end ?time|ended|clear|reset|\bto\b|until|\bbis\b|ende|stop|offset|"
+    "end": r"\bend|end ?time|ended|clear|reset|\bto\b|until|\btill\b|\bbis\b|ende|stop|offset|"
     r"\u89e3\u9664|\u7d42\u4e86",
     "lasts": r"duration|dauer|lasts|length|seconds|\u6301\u7d9a|\u671f\u9593",
     "start": r"start|begin|onset|beginn|from|\bvon\b|\u767a\u751f|raised|alarm ?time",
     "date": r"^date$|datum|\bday\b|^tag$|\u65e5\u4ed8",
-    "time": r"time|zeit|uhr|stamp|\u6642\u523b|\bat\b",
+    "time": r"time|zeit|uhr|stamp|\bwhen\b|\u6642\u523b|\bat\b",
     "shift": r"shift|dienst|schicht|\u52e4\u52d9",
     "clinician": r"nurse|staff|clinician|employee|personal|pflegekraft|mitarbeiter|\bwho\b|"
     r"\u62c5\u5f53|\u770b\u8b77",
