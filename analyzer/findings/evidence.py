@@ -287,11 +287,15 @@ class _Counted:
         """Of each group, how many independent alarms tell as much as the actionable ones."""
         evidence = self._evidence
         of = np.array([facility for facility, _ in evidence.units], dtype=np.int64)
-        moments = evidence.start + evidence.now[of[evidence.unit]]
-        keys = np.stack([group, evidence.bed, moments // DAY])[:, needed]
-        clusters, sizes = np.unique(keys, axis=1, return_counts=True)
+        moments = evidence.start[needed] + evidence.now[of[evidence.unit[needed]]]
         found = [0.0] * len(self._keys)
-        begins = np.searchsorted(clusters[0], np.arange(len(self._keys) + 1)).tolist()
+        if not len(moments):
+            return found
+        day = moments // DAY - int(moments.min()) // DAY
+        beds, days = int(evidence.bed.max()) + 1, int(day.max()) + 1
+        keys = (group[needed] * beds + evidence.bed[needed]) * days + day
+        clusters, sizes = np.unique(keys, return_counts=True)
+        begins = np.searchsorted(clusters // (beds * days), np.arange(len(self._keys) + 1)).tolist()
         for index, (begin, end) in enumerate(pairwise(begins)):
             if end > begin:
                 found[index] = effective_size(sizes[begin:end])

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from analyzer import Policy
-from streams.files.alarm_words import short_name
+from streams.files.alarm_words import short_name, type_name
 from streams.files.findings import sentence
 from streams.files.provenance import Provenance
 from streams.files.report_parts import document, figure, made_with
@@ -312,13 +312,15 @@ def _to_fix(one: Hospital, policy: Policy) -> Iterator[str]:
     for unit in one.to_fix:
         rows = []
         for found in unit.findings:
-            said = sentence(found, span, policy)
             owner = found.owner or "no change proposed"
-            rows.append(
-                (False, [escape(short_name(found.type)), escape(printable(said)), escape(owner)])
-            )
+            # The columns beside it hold the name and the owner.
+            said = sentence(found, span, policy).removeprefix(f"{type_name(found.type)}: ")
+            said = said.removesuffix(f"; owner: {found.owner}").replace(" -> ", " \u2192 ")
+            code = escape(printable("/".join(found.type)))
+            name = f"{escape(short_name(found.type))}<small>{code}</small>"
+            rows.append((False, [name, escape(printable(said)), escape(owner)]))
         yield f"<h3>{escape(printable(unit.unit))}</h3>"
-        yield _table(("type", "what was seen, and the change", "owner"), rows, text=(1,))
+        yield _table(("type", "what was seen, and the change", "owner"), rows, text=(0, 1))
 
 
 def _changes(one: Hospital) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from urllib.parse import urlencode
 
 from streams.dev.broker import EmbeddedBroker
 from tests.harness.needs import need
@@ -34,11 +35,18 @@ def test_pages_tell_health_at_once_and_readiness_once_partitions_are_held(
 def test_findings_are_those_of_the_same_facts_in_files(
     own_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
-    delivery = small_ward(3)
+    delivery, history = small_ward(3), tmp_path / "history"
+    files = delivery.write_accepted(tmp_path)
+    assert run("replay", *files, "--pseudonyms", "off", "--archive", history).status == 0
     send(own_broker, delivery.messages)
-    with WorkerProcess(own_broker, tmp_path) as worker:
+    with WorkerProcess(own_broker, tmp_path, archive={"path": str(history)}) as worker:
         worker.wait_until_ready()
         wait_until_taken_in([worker], len(delivery.messages))
+        one = json.loads(worker.get("/api/v1/units")[1])["units"][0]
+        place = urlencode({name: one[name] for name in ("facility", "unit")})
+        week = json.loads(worker.get(f"/api/v1/week?{place}")[1])
+        # the ward has been there for less than a day
+        assert week["nothing"] == "the archive holds nothing of this unit in the last 14 days"
         status, text = worker.get("/api/v1/findings?window=2h&top=5")
         replayed = run(
             "findings", *delivery.write_accepted(tmp_path), "--window", "2h", "--top", "5", "--json"
