@@ -7,10 +7,12 @@ never proposed here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from analyzer.incident.answer import Action, Counterfactual, Factor, Lever, Measure, Strength
+from analyzer.model.alarm_names import alarm_name
 
 _BY_LEVER: dict[Lever, tuple[str, str, Strength, str, str]] = {
     "mend_device": (
@@ -157,16 +159,25 @@ def actions(
             ]
         for tried in sorted(useful, key=_preference)[:_MOST]:
             words = _BY_LEVER[tried.lever]
-            change, numerator = words[0].format(**tried.dose), words[3].format(**tried.dose)
+            dose = _named(tried.dose)
+            change, numerator = words[0].format(**dose), words[3].format(**dose)
             owner = words[1]
             if "and" in tried.dose:
                 other = _BY_LEVER[tried.dose["and"]["lever"]]
-                change += "; and: " + other[0].format(**tried.dose["and"])
+                change += "; and: " + other[0].format(**_named(tried.dose["and"]))
                 owner += f", with the {other[1]}"
             place = next(number for number, one in enumerate(counterfactuals) if one is tried)
             effect = _effect(tried)
             _add(found, change, owner, words[2], of_load, numerator, words[4], effect, place)
     return tuple(found)
+
+
+def _named(dose: Mapping[str, Any]) -> dict[str, Any]:
+    """A dose with the name of its alarm type."""
+    if "type" not in dose:
+        return dict(dose)
+    _, source, code = dose["type"].split("/", 2)
+    return {**dose, "type": alarm_name(source, code)}
 
 
 def _preference(one: Counterfactual) -> tuple[bool, int, int, str]:
@@ -197,5 +208,15 @@ def _add(
 def _effect(tried: Counterfactual) -> str:
     who = "the unit" if tried.condition["clinician"] is None else "one clinician"
     hidden = tried.hidden_actionable
-    cost = f"; it would have hidden {hidden} alarms that needed somebody" if hidden else ""
-    return f"Here, for {who} ({tried.condition['state']}): {tried.detail}{cost}."
+    if "bed" in tried.dose:
+        what = f"bed {tried.dose['bed']} with a colleague"
+    elif "clinicians" in tried.dose:
+        what = f"{len(tried.dose['beds'])} beds with {tried.dose['clinicians']} more on duty"
+    else:
+        what = "with this change"
+    cost = "No alarm that needed somebody would have been hidden"
+    if hidden:
+        cost = f"It would have hidden {hidden} alarms that needed somebody"
+    elif "type" not in tried.dose and "and" not in tried.dose:
+        cost = "No alarm would have been hidden"
+    return f"Here, {what}, for {who} ({tried.condition['state']}): {tried.detail}. {cost}."

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 
+from analyzer.engine import Engine
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.facts import Facts
 from analyzer.incident.question import Question
@@ -42,10 +43,12 @@ def conditions(
     `of_clinicians` gives more figures of a clinician at a minute, by their state and number of
     beds. `held_since` (ms): windows that begin earlier have no figures.
     """
-    engine, duty = facts.engine(policy), _Duty(facts, question.unit)
-    found = []
+    engine, duty = Engine(policy, evicts=False), _Duty(facts, question.unit)
+    found, taken = [], -1
     for moment in question.minutes:
+        facts.feed(engine, taken, moment)
         engine.advance(moment)
+        taken = moment
         on_duty, burdens = duty.at(moment), engine.measure_people()
         whole = {
             window: held_since is None or moment - length >= held_since

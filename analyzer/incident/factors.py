@@ -162,7 +162,7 @@ def _looked_at(history: History) -> list[_Looked]:
             "staffing",
             staff_peak("beds"),
             lambda value: f"{_count(value, 'bed')} for one clinician",
-            "alarms that wait",
+            "alarms that wait for somebody",
             enter("beds"),
         ),
         _Looked(
@@ -171,7 +171,7 @@ def _looked_at(history: History) -> list[_Looked]:
                 history.changes, history.staff(begin, end), begin, end
             ),
             lambda value: f"{value:.0f} min in which one clinician was above the unit's limits",
-            "alarms that wait",
+            "alarms that wait for somebody",
             0.0,
         ),
         _Looked(

@@ -4,6 +4,7 @@ came in.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from analyzer.model.facts import FACT_TYPES, TOPICS, Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.pending import Columns
 
+_IN_ORDER: tuple[Topic, ...] = ("assignments", "alarms", "responses", "labels")
 _HORIZON = Policy().horizon
 """Within so long (ms) an id is of one record."""
 Table = dict[str, list[Any]]
@@ -77,11 +79,19 @@ class Facts:
         `since` (ms): older facts than this were left out.
         """
         engine = Engine(policy, evicts=False)
-        for topic in ("assignments", "alarms", "responses", "labels"):
+        for topic in _IN_ORDER:
             engine.take(topic, tuple(self.tables[topic].values()), None)
         if since is not None:
             engine.begin_at(since)
         return engine
+
+    def feed(self, engine: Engine, after: int, until: int) -> None:
+        """Have an engine take the facts with `at` in (after, until] (ms), as complete history."""
+        for topic in _IN_ORDER:
+            table = self.tables[topic]
+            first, last = bisect_right(table["at"], after), bisect_right(table["at"], until)
+            if last > first:
+                engine.take(topic, tuple(column[first:last] for column in table.values()), None)
 
 
 def chosen(table: Table, rows: Sequence[int]) -> Table:

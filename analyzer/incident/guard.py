@@ -22,6 +22,18 @@ BANNED = (
     "careless",
     "blame",
     "fault of",
+    "at fault",
+    "ought to have",
+    "neglect",
+    "mistake",
+    "forgot",
+    "overlook",
+    "reprimand",
+    "disciplin",
+    "complacen",
+    "diligen",
+    "try harder",
+    "pay attention",
 )
 _PATTERN = re.compile("|".join(map(re.escape, BANNED)), re.IGNORECASE)
 

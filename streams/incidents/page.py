@@ -31,6 +31,7 @@ def page(found: dict[str, Any], made: Provenance, calendar: Calendar) -> str:
     title = printable(f"Conditions around {calendar.show(scope['at'], made.written_at)}: {place}")
     writer = _Writer(found, calendar)
     parts = [
+        "<main>",
         f"<h1>{escape(title)}</h1>",
         f'<p class="lead">{escape(found["summary"])}</p>',
         '<p class="quiet">Input to a review, never its verdict. It shows what the system did at '
@@ -50,7 +51,7 @@ def page(found: dict[str, Any], made: Provenance, calendar: Calendar) -> str:
         writer.method,
     ):
         parts += part()
-    parts += [*sign_off({}), made_with(made)]
+    parts += [*sign_off({}), made_with(made), "</main>"]
     return document(title, parts, found | {"made_with": made.fields()}, STYLE)
 
 
@@ -91,18 +92,32 @@ class _Writer:
             yield f'<div class="note"><b>{escape(found["summary"])}</b> No cause is named.</div>'
         for number, one in enumerate(found["factors"], 1):
             yield f'<section class="factor"><h3>{number}. {_words(one["kind"])}</h3>'
-            yield f"<p>{escape(printable(one['statement']))}</p>{self._is_not(one)}</section>"
+            yield f"<p>{escape(printable(one['statement']))}</p>{self._is_not(one)}"
+            yield f"<p>{self._certainty(one)}</p></section>"
         yield "<h3>Looked at, and not a factor</h3>"
         rows = [(_words(one["kind"]), printable(one["statement"])) for one in found["not_factors"]]
         yield table("", ("condition", "what was seen"), rows)
+
+    def _certainty(self, one: dict[str, Any]) -> str:
+        """How sure the figure is, and what was tried on it."""
+        prevented = [
+            self._found["counterfactuals"][place]
+            for place in one["counterfactuals"]
+            if self._found["counterfactuals"][place]["verdict"] == "prevented"
+        ]
+        levers = ", ".join(dict.fromkeys(_words(of["lever"]) for of in prevented))
+        tried = f"Would have prevented it: {levers}." if levers else ""
+        if one["counterfactuals"] and not levers:
+            tried = "No single change that was tried would have prevented it."
+        return f"Confidence: {one['confidence']}. {tried}"
 
     def _is_not(self, one: dict[str, Any]) -> str:
         """The figure here, and in the hours in which nothing happened."""
         usual = one["baseline"]
         if usual is None:
             return (
-                '<p class="quiet">IS-NOT: it is told by its length, and not compared with other '
-                "hours.</p>"
+                '<p class="quiet">IS-NOT: it is told by what was recorded; there are no eight '
+                "comparable times to set it against.</p>"
             )
         drawn = strip(usual, one["value"], one["limit"])
         return (
@@ -121,19 +136,27 @@ class _Writer:
             "<p>The same program over the same facts with exactly one change, in its smallest dose "
             "that suffices. Responses stay as recorded: it models load, not people.</p>"
         )
-        rows = [
-            (
-                _words(one["lever"]),
-                dose_words(one["dose"]),
-                self._condition(one["condition"]),
-                VERDICTS[one["verdict"]],
-                one["hidden_actionable"],
-                one["detail"],
-            )
-            for one in tried
-        ]
         head = ("change", "dose", "condition", "verdict", "needed alarms hidden", "detail")
-        yield table("", head, rows)
+        useful = [one for one in tried if one["verdict"] not in _NO_USE]
+        rest = [one for one in tried if one["verdict"] in _NO_USE]
+        if useful:
+            yield table("", head, map(self._tried, useful))
+        else:
+            yield "<p><b>No single change that was tried would have helped.</b></p>"
+        if rest:
+            count = f"{len(rest)} with no effect, or not assessable"
+            yield f"<details><summary>Also tried: {count}</summary>"
+            yield table("", head, map(self._tried, rest)) + "</details>"
+
+    def _tried(self, one: dict[str, Any]) -> tuple[Any, ...]:
+        return (
+            _words(one["lever"]),
+            dose_words(one["dose"]),
+            self._condition(one["condition"]),
+            VERDICTS[one["verdict"]],
+            one["hidden_actionable"],
+            one["detail"],
+        )
 
     def _condition(self, one: dict[str, Any]) -> str:
         if "state" not in one:
@@ -298,6 +321,7 @@ class _Writer:
         yield '<div class="made">' + table("", ("", ""), rows) + "</div>"
 
 
+_NO_USE = ("unchanged", "not_assessable")
 _STATES = {0: "normal", 1: "elevated", 2: "overloaded"}
 
 

@@ -52,5 +52,8 @@ th { white-space: nowrap; } td { overflow-wrap: break-word; }
   h2, th, td { border-color: var(--line); } caption, figcaption, .quiet { color: #b8b8b8; }
   .note { background: #2e2418; } .bad { background: #3a1f1d; }
 } }
+@media (max-width: 48rem) { th { white-space: normal; }
+  td, th, p, h1, h3 { overflow-wrap: anywhere; hyphens: auto; } table { font-size: 0.8rem; }
+  td, th { padding: 0.2rem; } .action td:first-child { width: auto; } .strip { max-width: 100%; } }
 @media print { details > * { display: block; } .factor, .action { border-color: #999; } }
 """

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 
 from msgspec import Meta, Struct, field
 
-from analyzer.incident.answer import VERDICTS, Confidence, Kind, Lever, Strength
+from analyzer.incident import VERDICTS, Confidence, Kind, Lever, Strength
 from streams.http.documents.common import Count, Line, Moment, Ratio, one_of
 
 Figures = Annotated[

@@ -19,7 +19,7 @@ from tests.harness.screens import (
     units,
     viewport,
 )
-from tests.harness.site import FakeWorker, Site, simulated
+from tests.harness.site import UNTIL, FakeWorker, Site, simulated
 
 RULES = {
     "runOnly": {
@@ -64,6 +64,25 @@ def test_axe_finds_no_fault_and_nothing_runs_over_the_edge(
             ] == []
             assert overflow(page) == [], size
             kept(page, f"{view}-{scheme}-{size}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault_in_the_incident_view(browser: Browser, site: Site, scheme: Any) -> None:
+    where = f"incident?facility=H01&unit=MICU&at={UNTIL}"
+    with Screen(browser, site, where, color_scheme=scheme) as page:
+        page.locator("h1").wait_for()
+        for summary in page.locator("summary:visible").all():
+            summary.click()
+        for size in SIZES:
+            page.set_viewport_size(viewport(size))
+            found = Axe().run(page, options=RULES).response
+            assert len(found["passes"]) > 10
+            assert [
+                (one["id"], [node["html"] for node in one["nodes"]][:3])
+                for one in found["violations"]
+            ] == []
+            assert overflow(page) == [], size
+            kept(page, f"incident-{scheme}-{size}")
 
 
 @pytest.mark.parametrize("state", ["gone", "empty"])
