@@ -18,8 +18,10 @@ done
 [ -e secrets/pagerduty_routing_key ] || : >secrets/pagerduty_routing_key
 if [ "${1:-}" = tls ]; then
     key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+    mkdir -p secrets/ca  # what only the authority needs
+    chmod 0700 secrets/ca
     if [ ! -s secrets/kafka_ca.crt ]; then
-        openssl req -x509 $key -days 3650 -subj "/CN=alarm-fatigue Kafka" -keyout secrets/kafka_ca.key -out secrets/kafka_ca.crt 2>/dev/null
+        openssl req -x509 $key -days 3650 -subj "/CN=alarm-fatigue Kafka" -keyout secrets/ca/kafka.key -out secrets/kafka_ca.crt 2>/dev/null
         rm -f secrets/kafka_keystore.pem
         echo "made deploy/secrets/kafka_ca.crt"
     fi
@@ -27,7 +29,7 @@ if [ "${1:-}" = tls ]; then
         new=$(mktemp -d)
         echo "subjectAltName=DNS:kafka,DNS:localhost,IP:127.0.0.1" >"$new/names"
         openssl req $key -subj "/CN=kafka" -keyout "$new/key" -out "$new/asked" 2>/dev/null
-        openssl x509 -req -in "$new/asked" -CA secrets/kafka_ca.crt -CAkey secrets/kafka_ca.key -CAcreateserial -days 825 \
+        openssl x509 -req -in "$new/asked" -CA secrets/kafka_ca.crt -CAkey secrets/ca/kafka.key -CAcreateserial -days 825 \
             -extfile "$new/names" -out "$new/crt" 2>/dev/null
         cat "$new/key" "$new/crt" secrets/kafka_ca.crt >secrets/kafka_keystore.pem
         rm -rf "$new" secrets/kafka_ca.srl
@@ -40,6 +42,5 @@ if [ "${1:-}" = tls ]; then
         echo "made deploy/secrets/kafka_password"
     fi
 fi
-chmod 0640 secrets/*
-if [ -e secrets/kafka_ca.key ]; then chmod 0600 secrets/kafka_ca.key; fi
+find secrets -maxdepth 1 -type f -exec chmod 0640 {} +
 echo "SECRETS_GROUP=$(id -g)" >.env

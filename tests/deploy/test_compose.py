@@ -129,11 +129,12 @@ def test_with_tls_clients_have_what_kafka_asks_for(tmp_path: Path) -> None:
     need("openssl")
     subprocess.run(["sh", script, "tls"], check=True, capture_output=True)
     secrets = tmp_path / "secrets"
-    made = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    made = {path.name: path.read_bytes() for path in secrets.iterdir() if path.is_file()}
     for secret in override["secrets"].values():
         assert made[Path(secret["file"]).name]
     assert f'="{made["kafka_password"].decode()}"'.encode() in made["kafka_users.conf"]
-    assert (secrets / "kafka_ca.key").stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in (secrets / "ca").iterdir()] == ["kafka.key"]
+    assert (secrets / "ca").stat().st_mode & 0o777 == 0o700
     # Kafka's certificate is one of the authority that clients trust, under the names they use
     verify = ["openssl", "verify", "-CAfile", secrets / "kafka_ca.crt"]
     for name in ("kafka", "localhost"):
@@ -142,7 +143,8 @@ def test_with_tls_clients_have_what_kafka_asks_for(tmp_path: Path) -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(secrets / "kafka_keystore.pem")
     subprocess.run(["sh", script, "tls"], check=True, capture_output=True)
-    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == made
+    again = {path.name: path.read_bytes() for path in secrets.iterdir() if path.is_file()}
+    assert again == made
     # the settings are settings
     environment = override["services"]["worker"]["environment"]
     inside = {name: of for name, of in environment.items() if not name.endswith("_FILE")}

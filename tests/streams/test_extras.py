@@ -33,10 +33,14 @@ main()
 """The command line where some modules are not installed."""
 
 
-def run(*arguments: str, home: Path, without: tuple[str, ...] = ("worker", "demo", "report")) -> (
-    subprocess.CompletedProcess[str]
-):  # fmt: skip
-    modules = [module for extra in without for module in MODULES[extra]]
+def run(
+    *arguments: str,
+    home: Path,
+    without: tuple[str, ...] = ("worker", "demo", "report"),
+    lacking: tuple[str, ...] = (),
+) -> subprocess.CompletedProcess[str]:
+    """A command where the modules of the extras `without` are missing, and those `lacking`."""
+    modules = [*lacking, *(module for extra in without for module in MODULES[extra])]
     return subprocess.run(
         [sys.executable, "-c", BARE, ",".join(modules), *arguments],
         capture_output=True,
@@ -148,3 +152,19 @@ def test_the_library_imports_neither_kafka_nor_a_web_server() -> None:
     loaded = set(done.stdout.split())
     heavy = {"pandas", "pyarrow", "altair", "typer", "rich", "prometheus_client", "pydantic"}
     assert loaded & {*MODULES["worker"], *heavy} == set()
+
+
+def test_the_small_image_says_where_the_commands_are_that_it_leaves_out(tmp_path: Path) -> None:
+    """It has every extra's modules, but not those that read and write tables."""
+    tables = ("polars", "narwhals")
+    facts = ("--alarms", str(TINY / "alarms.jsonl"))
+    for command in (("replay", *facts), ("findings", *facts), ("worker", "--help")):
+        done = run(*command, home=tmp_path, without=(), lacking=tables)
+        assert (done.returncode, done.stderr) == (0, "")
+    for command in (("doctor", *facts), ("archive", "--to", "history")):
+        done = run(*command, home=tmp_path, without=(), lacking=tables)
+        assert (done.returncode, done.stderr) == (
+            2,
+            f"error: {command[0]} needs polars, which this image leaves out; use the one built "
+            "with --target full\n",
+        )
