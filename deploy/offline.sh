@@ -19,7 +19,7 @@ cp dist/alarm_fatigue-"$version"-*.whl dist/sbom.json requirements.lock LICENSE 
 cp deploy/systemd/install.sh "$folder/"
 mkdir "$folder/deploy" "$folder/grafana"
 # -L: the chart's rules and boards are links into the repository
-cp -RL deploy/systemd deploy/helm deploy/prometheus deploy/alertmanager deploy/runbooks deploy/secrets.sh deploy/README.md "$folder/deploy/"
+cp -RL deploy/systemd deploy/helm deploy/prometheus deploy/alertmanager deploy/runbooks deploy/secrets.sh deploy/backup.py deploy/README.md "$folder/deploy/"
 cp -R grafana/dashboards grafana/provisioning "$folder/grafana/"
 if [ -n "${IMAGE:-}" ]; then docker save --output "$folder/image.tar" "$IMAGE"; fi
 
