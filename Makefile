@@ -16,7 +16,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 EXTRAS := report xlsx
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage chart chaos fuzz kafka image check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom clean
+.PHONY: help demo test test-fast coverage chart chaos fuzz kafka image check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom offline clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -113,6 +113,9 @@ sbom: $(READY_DEV)  ## list all dependencies in dist/sbom.json and dist/sbom-dem
 	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
 	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements-demo.lock --output-reproducible --of JSON -o dist/sbom-demo.json
 	@ls dist/sbom*.json
+
+offline: wheel sbom  ## make an archive for sites without a network: wheels, checksums, SBOM, units, chart, rules, boards
+	@sh deploy/offline.sh $(BIN)/python
 
 clean:  ## remove the environment and all build output
 	rm -rf .venv dist build site .mypy_cache .pytest_cache .ruff_cache .hypothesis

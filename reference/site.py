@@ -19,6 +19,7 @@ DOCS = ROOT / "docs"
 OUTSIDE = {
     "deploy/README.md": "deploy.md",
     "deploy/helm/README.md": "kubernetes.md",
+    "deploy/systemd/README.md": "systemd.md",
     "grafana/README.md": "grafana.md",
     "bench/results/results.md": "benchmarks.md",
     "CHANGELOG.md": "changelog.md",

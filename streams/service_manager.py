@@ -4,8 +4,14 @@ understands as well): that it serves, that it is alive, that it stops.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+
+BEAT_SECONDS = 10.0
+"""How often `served` says that the event loop runs."""
 
 
 class ServiceManager:
@@ -38,6 +44,23 @@ class ServiceManager:
         """The process has begun to stop."""
         self._tell("STOPPING=1\nSTATUS=storing state and stopping")
 
+    @contextlib.asynccontextmanager
+    async def served(self, status: str, every: float = BEAT_SECONDS) -> AsyncIterator[None]:
+        """Within this the process serves and lives; it begins to stop with the end of it."""
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(every)
+                self.alive()
+
+        self.ready(status)
+        beating = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            self.stopping()
+
     def _tell(self, message: str) -> None:
         if self._socket is None:
             return
@@ -45,3 +68,8 @@ class ServiceManager:
             self._socket.sendto(message.encode(), self._address)
         except OSError:  # gone, or busy: the work must not suffer for it
             return
+
+
+def managed(status: str) -> contextlib.AbstractAsyncContextManager[None]:
+    """`ServiceManager.served` for the service manager of this process, if it has one."""
+    return ServiceManager.of(os.environ).served(status)

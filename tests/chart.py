@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import os
 import shutil
 import subprocess
@@ -34,6 +33,7 @@ from tests.harness.charts import (
     ROOT,
     documents,
     golden,
+    is_board,
     read,
     rules_of_release,
     shortened,
@@ -94,19 +94,15 @@ def _compare(path: Path, text: str) -> None:
 
 
 def _check(text: str, given: dict[str, Any], custom: dict[str, Draft7Validator]) -> None:
-    rules = {path.stem: path for path in (CHART / "files" / "rules").glob("*.yml")}
-    for one in documents(text):
+    found = documents(text)
+    _check_rules([one for one in found if one["kind"] == "PrometheusRule"], given)
+    _check_boards([one for one in found if is_board(one)], given)
+    for one in found:
         kind, name = one["kind"], one["metadata"]["name"]
-        if kind == "PrometheusRule":
-            expected = rules_of_release(rules[name.rpartition("-")[2]], given)
-            if one["spec"] != expected:
-                raise Found(f"{name}: the rules are not those that the tests compute")
-        if "-board-" in name:
-            [(file, board)] = one["data"].items()
-            source = (ROOT / "grafana" / "dashboards" / file).read_text()
-            old, new = (rf"job=\"{job}\"" for job in ("alarm-fatigue", given["monitoring"]["job"]))
-            if json.loads(board) != json.loads(source.replace(old, new)):
-                raise Found(f"{name}: not the board in grafana/dashboards")
+        if kind == "AlertmanagerConfig":
+            routes = read(CHART / "files" / "alertmanager.yaml")
+            if any(one["spec"][part] != routes[part] for part in ("route", "inhibitRules")):
+                raise Found(f"{name}: not the routes in files/alertmanager.yaml")
         if kind in custom:
             errors = [
                 f"{name}: {'.'.join(map(str, error.path))}: {error.message[:300]}"
@@ -116,6 +112,31 @@ def _check(text: str, given: dict[str, Any], custom: dict[str, Draft7Validator])
                 raise Found("\n".join(errors))
         elif kind not in CUSTOM:
             kubernetes_validate.validate(one, KUBERNETES.rpartition(".")[0], strict=True)
+
+
+def _check_rules(found: list[dict[str, Any]], given: dict[str, Any]) -> None:
+    hl7 = given["hl7"]["listen"]["enabled"] or given["hl7"]["translate"]["enabled"]
+    expected = {
+        path.stem: rules_of_release(path, given)
+        for path in (CHART / "files" / "rules").glob("*.yml")
+        if given["monitoring"]["rules"]["enabled"] and (hl7 or path.stem != "hl7")
+    }
+    rendered = {one["metadata"]["name"].rpartition("-")[2]: one["spec"] for one in found}
+    if rendered != expected:
+        wrong = [name for name in rendered | expected if rendered.get(name) != expected.get(name)]
+        raise Found(f"rules {', '.join(wrong)}: not those that the tests compute")
+
+
+def _check_boards(found: list[dict[str, Any]], given: dict[str, Any]) -> None:
+    old, new = (rf"job=\"{job}\"" for job in ("alarm-fatigue", given["monitoring"]["job"]))
+    expected = {
+        path.name: path.read_text().replace(old, new)
+        for path in (ROOT / "grafana" / "dashboards").glob("*.json")
+        if given["monitoring"]["boards"]["enabled"]
+    }
+    rendered = {name: text for one in found for name, text in one["data"].items()}
+    if rendered != expected:
+        raise Found("boards: not those in grafana/dashboards")
 
 
 def _definitions(folder: Path) -> dict[str, Draft7Validator]:

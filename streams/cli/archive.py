@@ -84,6 +84,7 @@ def archive(
     from streams.archive.metrics import ArchiverMetrics
     from streams.kafka.topics import Topics, TopicsError
     from streams.pseudonyms import pseudonyms as pseudonyms_of
+    from streams.service_manager import managed
     from streams.settings import SettingsError
 
     settings = load_settings(config, broker=broker, group=group, pseudonyms=shown_as(pseudonyms))
@@ -106,7 +107,8 @@ def archive(
                 loop.add_signal_handler(number, archiver.stop)
             tidying = asyncio.create_task(_delete_old(folder, kept)) if kept else None
             try:
-                await archiver.run(once)
+                async with managed(f"archiving to {to}"):
+                    await archiver.run(once)
             finally:
                 if tidying is not None:
                     tidying.cancel()

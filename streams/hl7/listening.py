@@ -24,6 +24,7 @@ from streams.kafka.failures import explained
 from streams.kafka.permissions import called
 from streams.kafka.security import client_options
 from streams.kafka.topics import Topics, TopicsError
+from streams.service_manager import managed
 from streams.settings import Settings
 
 log = structlog.get_logger("alarm_fatigue")
@@ -141,7 +142,8 @@ async def listen(
             raise Hl7Error(f"cannot listen: {error.strerror or error}") from None
         log.info("listening for HL7", host=doors.host, ports=ports, tls=tls is not None)
         opened(ports)
-        await stop.wait()
+        async with managed(f"listening for HL7 on {doors.host}:{','.join(map(str, ports))}"):
+            await stop.wait()
         log.info("stopping: what was taken is answered first")
         await door.close()
     finally:

@@ -36,6 +36,7 @@ from streams.kafka.security import client_options
 from streams.partitions.checkpoint import CheckpointError
 from streams.partitions.sealing import CLEAR, Sealing
 from streams.pseudonyms import pseudonyms, state_keys, warnings
+from streams.service_manager import managed
 from streams.settings import Settings, SettingsError
 
 log = structlog.get_logger("alarm_fatigue")
@@ -424,6 +425,7 @@ async def translate(
         raise Hl7Error(f"cannot serve on {web[0]}:{web[1]}: {error.strerror}") from None
     try:
         log.info("translating HL7", broker=settings.broker, metrics=f"http://{web[0]}:{web[1]}")
-        await translating.run(stop)
+        async with managed(f"translating HL7, metrics on {web[0]}:{web[1]}"):
+            await translating.run(stop)
     finally:
         await serving.stop()

@@ -22,6 +22,7 @@ from streams.formats.texts import printable
 from streams.formats.times import parse_rfc3339
 from streams.paging.tiers import TIERS
 from streams.paging.words import Clock, again_words, next_words
+from streams.service_manager import managed
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -268,10 +269,11 @@ async def listen(
     try:
         await web.TCPSite(runner, host, port).start()
         console.print(f"pages arrive at http://{host}:{port}/RECEIVER")
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _CHECK_SECONDS)
-            if (news := heart.check(time.monotonic())) is not None:
-                say("pages", news)
+        async with managed(f"taking pages at http://{host}:{port}"):
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _CHECK_SECONDS)
+                if (news := heart.check(time.monotonic())) is not None:
+                    say("pages", news)
     finally:
         await runner.cleanup()

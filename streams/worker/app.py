@@ -87,6 +87,10 @@ LIMITS_SECONDS = 300.0
 """How often the broker is asked for `max.message.bytes` of the outputs, which operators may change.
 A limit that was lowered in between is noticed when the broker refuses a record.
 """
+HEARTBEAT_SECONDS = 3.0
+"""Longest time between heartbeats, as in Kafka's own clients: by their answers a worker learns that
+others have come or gone, however long its session lasts.
+"""
 FETCH_BYTES = 1 << 20
 """Longest fetch of one partition: a few thousand records, or two or three parts of a checkpoint.
 Longer fetches only cost memory.
@@ -353,7 +357,7 @@ def _faust(settings: Settings) -> App:
         broker_credentials=faust_credentials(settings),
         broker_client_id=settings.group,
         broker_commit_interval=settings.checkpoint_interval / 1000,
-        broker_heartbeat_interval=settings.session_timeout / 3000,
+        broker_heartbeat_interval=min(settings.session_timeout / 3000, HEARTBEAT_SECONDS),
         broker_session_timeout=settings.session_timeout / 1000,
         # Faust requires it
         broker_request_timeout=max(REQUEST_SECONDS, settings.session_timeout / 1000),

@@ -136,7 +136,7 @@ def test_every_receiver_and_interval_of_a_route_is_there() -> None:
         for inner in route.get("routes", []):
             visit(inner)
 
-    visit(config["spec"]["route"])
+    visit(read(ROUTES)["route"])
     [service] = [
         one for one in of_kind("strimzi", "Service") if one["metadata"]["name"].endswith("-pages")
     ]

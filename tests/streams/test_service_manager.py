@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 from pathlib import Path
 
@@ -38,3 +40,23 @@ def test_a_full_socket_or_none_holds_nothing_up(tmp_path: Path) -> None:
         for _ in range(5000):  # more than the kernel's queue holds
             manager.alive()
         assert listening.recv(200) == b"WATCHDOG=1"
+
+
+def test_a_command_that_serves_says_so_lives_and_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(heard: socket.socket) -> list[str]:
+        loop = asyncio.get_running_loop()
+        async with ServiceManager.of(os.environ).served("taking pages", every=0.01):
+            said = [(await loop.sock_recv(heard, 200)).decode() for _ in range(3)]
+        while said[-1] == "WATCHDOG=1":
+            said.append((await loop.sock_recv(heard, 200)).decode())
+        return said
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        said = asyncio.run(serve(listening))
+    assert said[:3] == ["READY=1\nSTATUS=taking pages", "WATCHDOG=1", "WATCHDOG=1"]
+    assert said[-1].startswith("STOPPING=1")

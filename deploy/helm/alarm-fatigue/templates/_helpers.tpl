@@ -124,6 +124,10 @@ annotations:
 {{- $all := dict "broker" .Values.kafka.brokers "group" .Values.group "partitions" (int .Values.topics.partitions) "replication" (int .Values.topics.replication) -}}
 {{- $_ := set $all "session_timeout" .Values.worker.sessionTimeout -}}
 {{- $_ := set $all "pseudonym_key_file" (printf "%s/pseudonym_key" $secrets) -}}
+{{- with .Values.pseudonymPrevious -}}
+{{- if .key }}{{ $_ := set $all "pseudonym_previous_key_file" (printf "%s/%s" $secrets .key) }}{{ end -}}
+{{- if .until }}{{ $_ := set $all "pseudonym_previous_until" .until }}{{ end -}}
+{{- end -}}
 {{- $_ := set $all "kafka" $kafka -}}
 {{- $_ := set $all "web" $web -}}
 {{- if .Values.alarmNames }}{{ $_ := set $all "alarm_names" "/etc/alarm-fatigue/alarm-names.csv" }}{{ end -}}
@@ -161,7 +165,10 @@ alarm-names.csv: |
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
 {{- $found := list -}}
-{{- if has $component (list "worker" "archive") }}{{ $found = append $found "pseudonym_key" }}{{ end -}}
+{{- if has $component (list "worker" "translate" "archive") -}}
+{{- $found = append $found "pseudonym_key" -}}
+{{- with $root.Values.pseudonymPrevious.key }}{{ $found = append $found . }}{{ end -}}
+{{- end -}}
 {{- if and (has $component (list "worker" "pages")) (include "af.links" $root) }}{{ $found = append $found "link_key" }}{{ end -}}
 {{- if and (has $component (list "worker" "archive")) $root.Values.audit.persistence.enabled $root.Values.audit.keyKey }}{{ $found = append $found $root.Values.audit.keyKey }}{{ end -}}
 {{- if eq $component "worker" -}}
