@@ -29,7 +29,7 @@ UNKNOWN = -1
 
 _EMPTY, _GONE = -1, -2
 _LEAST_SLOTS = 1 << 10
-_FULL = 0.6  # beyond this share of used slots, probing takes many rounds
+_FULL = 0.5  # beyond this share of used slots, probing takes many rounds
 
 
 class Slots:
@@ -57,12 +57,12 @@ class Slots:
         while len(open_):
             step += 1
             entries = self._table[at]
-            on = np.flatnonzero(entries != _EMPTY)
+            on = (entries != _EMPTY).nonzero()[0]
             open_, at, entries = open_[on], at[on], entries[on]
             same = (known_marks[entries] == marks[open_]) & (entries >= 0)
             same[same] = known_checks[entries[same]] == checks[open_[same]]
             found[open_[same]] = entries[same]
-            on = np.flatnonzero(~same)
+            on = (~same).nonzero()[0]
             open_, at = open_[on], (at[on] + step) & mask
         return found
 
@@ -87,7 +87,7 @@ class Slots:
             self._table[at[free]] = entries[free]  # rule 4
             placed = self._table[at] == entries
             taken += int(np.count_nonzero(placed & (there == _EMPTY)))
-            on = np.flatnonzero(~placed)
+            on = (~placed).nonzero()[0]
             entries, at = entries[on], (at[on] + step) & mask
         return taken
 
@@ -111,5 +111,5 @@ class Slots:
             step += 1
             here = self._table[at] == wanted
             self._table[at[here]] = _GONE
-            on = np.flatnonzero(~here)
+            on = (~here).nonzero()[0]
             wanted, at = wanted[on], (at[on] + step) & mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -101,9 +102,19 @@ class Statics:
 
     def number_all(self, statics: Any) -> Codes:
         """The numbers of statics, given as `Static`s or equal tuples."""
-        found = np.array(self.numbers.number_all(list(statics)), dtype=np.int32)
+        given = list(statics)
+        found: list[Any] = list(map(self.numbers.get, given))
+        if None in found:
+            self._number(one for one in dict.fromkeys(given) if one not in self.numbers)
+            found = list(map(self.numbers.__getitem__, given))
+        return np.array(found, dtype=np.int32)
+
+    def _number(self, new: Iterable[Any]) -> None:
+        """Number distinct statics. They share their texts, most of which many of them have."""
+        facility, *texts = zip(*new, strict=True)
+        shared: Any = zip(facility, *(map(sys.intern, column) for column in texts), strict=True)
+        self.numbers.number_all(list(shared))
         self._extend()
-        return found
 
     def _extend(self) -> None:
         """Fill the columns for statics that were numbered since the last call."""
@@ -136,11 +147,11 @@ class Statics:
                 setattr(self, name, grown)
             getattr(self, name)[self._known - len(new) : self._known] = values
 
-    def put(self, statics: Iterable[Static]) -> None:
-        """Restore stored statics, in the order of their numbers."""
-        for static in statics:
-            self.numbers[static]
-        self._extend()
+    def put(self, statics: Iterable[Any]) -> None:
+        """Restore stored statics, given as `Static`s or equal tuples, in the order of their
+        numbers.
+        """
+        self._number(statics)
 
     def _number_bed(self, key: tuple[int, str, str]) -> tuple[int, int]:
         """The number of a bed, given as an equal tuple, and the number of its name."""

@@ -19,7 +19,7 @@ from analyzer.columns.moments import Moments
 from analyzer.columns.numbered import NAMES_PER_BLOCK, Numbered
 from analyzer.columns.packed import Packed, pack
 from analyzer.columns.planes import from_planes, planes
-from analyzer.columns.statics import Bed, Static
+from analyzer.columns.statics import Bed
 from analyzer.model.facts import FACT_TYPES, TOPICS, Topic
 from analyzer.model.policy import Policy
 from analyzer.pipeline.classes import NOTHING_KNOWN
@@ -155,7 +155,7 @@ def load(policy: Policy, shards: Mapping[ShardKey, Any], reclassify: bool = Fals
                 for facility, unit in content:
                     state.statics.units[facility, unit]
             case "statics":
-                state.statics.put(Static(*static) for static in content)
+                state.statics.put(map(tuple, content))
             case "labels":
                 for label in content:
                     state.labels[label]

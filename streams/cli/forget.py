@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analyzer import TOPICS
+from analyzer.model import TOPICS
 from streams.cli.audited import audited
 from streams.cli.console import FAILED, WRONG, Broker, Config, duration, fail, load_settings
 from streams.formats.texts import printable
