@@ -29,7 +29,6 @@ from analyzer import (
     Status,
     Topic,
 )
-from analyzer.overload import ShiftsAt, Span
 from streams import __version__
 from streams.access import EVERYWHERE, Scope
 from streams.audit import Counts
@@ -42,6 +41,7 @@ from streams.metrics.caps import Bounded, ClinicianCap, UnitCap, capped
 from streams.metrics.exposition import END, Format, Packed, packed, render
 from streams.metrics.freshness import Freshness
 from streams.metrics.health import health_tables
+from streams.metrics.statuses import StatusOf, shifts_of
 from streams.metrics.tables import (
     Table,
     burden_tables,
@@ -386,37 +386,6 @@ class Exporter:
             except Exception as error:
                 failed[facility] = error
         return failed
-
-
-@dataclass(frozen=True, slots=True)
-class StatusOf:
-    """Takes the status of all facilities of an engine, or of one (see `streams.metrics.apart`)."""
-
-    engine: Engine
-    shifts: ShiftsAt
-    beside: Snapshot
-    """Of the same moment."""
-    facility: str | None = None
-
-    @property
-    def facilities(self) -> Sequence[str]:
-        return self.engine.facilities
-
-    def only(self, facility: str) -> StatusOf:
-        return StatusOf(self.engine, self.shifts, self.beside, facility)
-
-    def take(self) -> Status:
-        return self.engine.status(self.facility, self.shifts, self.beside)
-
-
-def shifts_of(calendars: Calendars) -> ShiftsAt:
-    """The shift before and the present one of each facility."""
-
-    def at(facility: str, now: int) -> tuple[Span, Span]:
-        calendar = calendars.of(facility)
-        return Span(*calendar.shift(now, 1)), Span(*calendar.shift(now))
-
-    return at
 
 
 def _without(of: Measured, facilities: Collection[str]) -> tuple[Burdens, Chosen | None]:
