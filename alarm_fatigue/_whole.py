@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from streams.files.findings import written
 from streams.formats.sinks import encode_change
 
 _ROW = "row"
+_CHANGES_AT_ONCE = 1000
 _MOMENT = pl.Datetime("ms", "UTC")
 EPISODES: dict[str, Any] = {
     "class" if name == "class_" else name: kind
@@ -178,11 +180,18 @@ class _Episodes:
 
 
 def _changes(changes: list[ChangeRecord], pseudonym: Callable[[str], str]) -> pl.DataFrame:
-    rows = [
-        msgspec.json.decode(encode_change(one, pseudonym)) for one in changes if not one.retracted
-    ]
-    found = pl.DataFrame([{name: row[name] for name in CHANGES} for row in rows], schema=CHANGES)
-    return found.with_columns(pl.col("at").cast(_MOMENT))
+    told = [one for one in changes if not one.retracted]
+    parts = [pl.DataFrame(schema=CHANGES)]
+    for begin in range(0, len(told), _CHANGES_AT_ONCE):
+        rows = [
+            msgspec.json.decode(encode_change(one, pseudonym))
+            for one in told[begin : begin + _CHANGES_AT_ONCE]
+        ]
+        part = pl.DataFrame([{name: row[name] for name in CHANGES} for row in rows], schema=CHANGES)
+        # frames of lists built from rows have room for many more: a copy takes a tenth
+        part.write_ipc(file := BytesIO())
+        parts.append(pl.read_ipc(file.getvalue(), memory_map=False))
+    return pl.concat(parts).with_columns(pl.col("at").cast(_MOMENT))
 
 
 def findings(engines: Iterable[Engine], policy: Policy) -> pl.DataFrame:

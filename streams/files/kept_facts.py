@@ -323,6 +323,7 @@ class Sorted:
     def __init__(self, topic: Topic, chunks: Sequence[Chunk]) -> None:
         self.topic: Topic = topic
         self.chunks = chunks
+        self._last: tuple[Chunk, Columns] | None = None
         self.at: Numbers = np.concatenate(
             [*(one.at for one in chunks), np.empty(0, dtype=np.int64)]
         )
@@ -363,8 +364,6 @@ class Sorted:
 
     def _opened(self, chunk: Chunk) -> Columns:
         """Its columns. Those of the last one are remembered, as it is often asked again."""
-        last = getattr(self, "_last", None)
-        if last is None or last[0] is not chunk:
-            self._last = last = (chunk, chunk.columns())
-        columns: Columns = last[1]
-        return columns
+        if self._last is None or self._last[0] is not chunk:
+            self._last = chunk, chunk.columns()
+        return self._last[1]
