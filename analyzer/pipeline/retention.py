@@ -69,8 +69,9 @@ def evict(
     # ended up to the horizon before that.
     state.roster.drop_before([moment - state.policy.horizon for moment in limits], by_bed)
     state.responses.drop_before(limits, by_name)
-    if not len(state.awaited[0]):
-        # A held episode may be reclassified, and the coverage that it needs begins before it does.
+    # A held episode may be reclassified, and the coverage that it needs begins before it does. Of
+    # complete history, in which an alarm may be mentioned long after its end, all coverage stays.
+    if not state.is_complete:
         state.cover.drop_before([moment - state.policy.cover for moment in limits])
     state.overload.evict(horizon)
     _sweep(state)
