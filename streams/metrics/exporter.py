@@ -220,13 +220,12 @@ class Exporter:
         )
         yield simple_table("unmeasured_facilities", {(): self.unmeasured.count})
         engines = [one.engine for one in self._source.partitions]
-        obeyed: dict[tuple[str, ...], float] = {
-            (name,): sum(one.controls.get(name, 0) for one in engines) for name in COMMANDS
-        }
-        yield simple_table("control_records", obeyed)
         yield simple_table(
-            "forgotten_open_alarms", {(): sum(one.forgotten_open for one in engines)}
+            "control_records",
+            {(name,): sum(one.controls.get(name, 0) for one in engines) for name in COMMANDS},
         )
+        forgotten = sum(one.forgotten_open for one in engines)
+        yield simple_table("forgotten_open_alarms", {(): forgotten})
 
     def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
         """The number of records by topic and outcome, and the watermarks of the facilities."""

@@ -293,6 +293,7 @@ def test_a_forgotten_clinician_is_in_no_place_that_the_proof_says_is_empty(
         partitions=PARTITIONS,
         pseudonyms=True,
         pseudonym_key_file=str(key),
+        log_level="debug",
     ) as worker:
         worker.wait_until_ready()
         begun = now() - 30 * 60_000
@@ -356,6 +357,9 @@ def test_a_forgotten_clinician_is_in_no_place_that_the_proof_says_is_empty(
         again = run("archive", "--to", archive, "--once", "--broker", broker.address)
         assert again.status == 0, again.err
         assert worker.stop() == 0
+    said = worker.log.read_text()
+    assert "forget_clinician" in said
+    assert "Quux-Ann" not in said
     names = {pseudonym, "Quux-Ann"}
     for table in ("episodes", "overload", "assignments", "responses"):
         for row in Archive(archive).scan(table).collect().to_dicts():  # type: ignore[arg-type]

@@ -66,7 +66,9 @@ def test_each_command_works_with_just_its_permissions(
 
     worker = kafka.settings(USERS["worker"]) | {"partitions": 1}
     worker["kafka"] = worker["kafka"] | NAMES
-    with WorkerProcess(kafka, tmp_path, "worker", **worker, clock="wall") as process:
+    with WorkerProcess(
+        kafka, tmp_path, "worker", **worker, clock="wall", log_level="debug"
+    ) as process:
         process.wait_until_ready()
         eventually(
             lambda: events(process.numbers).get(("alarms", "accepted")) == 5,
