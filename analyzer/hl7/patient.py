@@ -22,6 +22,8 @@ _KEPT: dict[str, frozenset[int]] = {
     "ROL": frozenset({1, 2, 3, 4, 5, 6}),
 }
 _KEPT_OF_MSH = frozenset({*range(1, 8), 9, 10, 11, 12, 13, 15, 16, 17, 18, 21})
+_FREE = (7, 8)
+"""Fields of OBX that may hold any text."""
 _PERSONS = {"PRT": 5, "ROL": 4}
 """Fields that name a person, of whom the id alone is kept."""
 _NAMES = {
@@ -132,6 +134,10 @@ def stripped(data: bytes) -> bytes:
         ]
         if segment[0] == "OBX" and len(fields) > 5 and not _says_alarm(message, fields, names):
             fields[5] = ""
+        if segment[0] == "OBX":
+            for number in _FREE if names and len(fields) > _FREE[0] else ():
+                if number < len(fields) and fields[number] and tells(fields[number], names):
+                    fields[number] = ""
         elif segment[0] in _PERSONS and len(fields) > (person := _PERSONS[segment[0]]):
             fields[person] = signs.repetition.join(
                 one.split(signs.component)[0] for one in fields[person].split(signs.repetition)

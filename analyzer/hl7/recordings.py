@@ -51,7 +51,7 @@ def messages(data: bytes) -> list[bytes]:
     if data.find(b"MSH", 4) < 0:
         return [data]
     found = [one.data for one in pieces(data) if one.is_message]
-    return found if len(found) > 1 or data[:3] in _ENVELOPE else [data]
+    return found if len(found) > 1 or (found and data[:3] in _ENVELOPE) else [data]
 
 
 def _between(data: bytes, line: int, leads: bool) -> Iterator[Piece]:

@@ -114,6 +114,7 @@ FREE = (
     f"NTE|1||{CANARY} is restless",
     f"OBX|70|ST|0^PATIENT_NAME^V|9.9.9.99|{CANARY}",
     f"OBX|71|TX|8251-1^Note^LN||{CANARY} seen by Olga",
+    f"OBX|72|NM|0^LIMIT^V|9.9.9.99|7||see {CANARY}|{CANARY}",
     f"ZPD|{CANARY}|Z4242424",
     f"AL1|1||{CANARY}",
     f"DG1|1||{CANARY}",

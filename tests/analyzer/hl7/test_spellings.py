@@ -93,6 +93,7 @@ def test_a_batch_is_its_messages() -> None:
         alert(id_="another-long-id-2").rstrip(b"\r"),
     ]
     assert told(alert() + alert(id_="another-long-id-2")) == ["alarm start start"]
+    assert [one.kind for one in outcomes(b"BHS|^~\\&|no MSH|\rBTS|0")] == ["rejected"]
 
 
 @pytest.mark.parametrize(

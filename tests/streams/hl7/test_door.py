@@ -68,12 +68,14 @@ class Gateway:
 Story = Callable[[Callable[[], Awaitable[Gateway]], Kafka, Door], Awaitable[None]]
 
 
-def played(story: Story, kafka: Kafka, profiles: Profiles | None = None) -> Hl7Metrics:
-    """Play a story with a door on a free port."""
+def played(
+    story: Story, kafka: Kafka, profiles: Profiles | None = None, patience: float = 30.0
+) -> Hl7Metrics:
+    """Play a story with a door on a free port, which waits for Kafka for `patience` seconds."""
     metrics = Hl7Metrics()
 
     async def run() -> None:
-        door = Door(kafka.keep, profiles or Profiles(), metrics, patience=0.3)
+        door = Door(kafka.keep, profiles or Profiles(), metrics, patience=patience)
         port = await door.open("127.0.0.1", 0)
 
         async def gateway() -> Gateway:
@@ -129,7 +131,7 @@ def test_nothing_is_acknowledged_while_kafka_is_down_and_all_when_it_is_up_again
         one.send(*numbered(3))
         assert await one.answers(3) == [b"MSA|CA|0", b"MSA|CA|1", b"MSA|CA|2"]
 
-    metrics = played(story, Kafka())
+    metrics = played(story, Kafka(), patience=0.3)
     assert metrics.received == {("GW General", "again"): 6, ("GW General", "kept"): 3}
 
 
