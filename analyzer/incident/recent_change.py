@@ -35,8 +35,8 @@ def recent_change(history: History) -> tuple[bool, Factor]:
     if question.bed is None:
         beds = len({bed for bed, *_ in changed})
         text = (
-            f"{count:.0f} limits became less sensitive in the 24 h before, at "
-            f"{beds} of its beds: it counts where a bed is in question."
+            f"{count:.0f} of its limits became less sensitive in the 24 h before, at {beds} of its "
+            "beds: it counts where a bed is in question."
         )
         return False, Factor("recent_change", text, count, None, None, confidence="moderate")
     bed, name, before, limit = changed[-1]
