@@ -32,11 +32,20 @@ from analyzer.incident.figures import (
     strained_minutes,
 )
 from analyzer.incident.question import Question
-from analyzer.model.alarm_names import alarm_name
+from analyzer.incident.recent_change import recent_change
 from analyzer.model.policy import HOUR, MINUTE
 
 RARE = 90.0
 """Beyond its baseline is what at most a tenth of the comparable hours had (our own)."""
+MARGIN = 1.25
+"""A figure that varies by chance is beyond its baseline if it is also this many times what nine of
+ten comparable hours stay below (our own). Several figures are looked at, so on a busy ward one of
+them would else be among the highest tenth in most quiet hours.
+"""
+LEAST_STRAIN = 8.0
+"""Minutes above the limits in an hour that are taken for usual, also where there were none (our
+own).
+"""
 MUCH = 2.0
 """A figure without a limit is beyond its baseline if it is also this many times its median (our
 own).
@@ -66,6 +75,8 @@ class _Looked:
     less_is_worse: bool = False
     usual_counts: bool = True
     """Whether it is compared with other hours; otherwise any of it beyond the limit counts."""
+    floor: float | None = 0.0
+    """What is usual at least; None: it does not vary by chance."""
 
 
 def factors(history: History, known: Completeness) -> tuple[list[Factor], list[Factor]]:
@@ -95,7 +106,7 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
         beyond = one.limit is None or (
             value < one.limit if one.less_is_worse else value > one.limit
         )
-        rare = usual is None or _rarity(one, usual) >= RARE
+        rare = usual is None or _is_rare(one, value, usual)
         if one.limit is None:  # nothing but the baseline says what is much
             rare = usual is not None and rare and value >= MUCH * usual.median
         is_factor = beyond and rare
@@ -112,7 +123,7 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
             no.append(_in_part(found, known, question))
         else:
             (yes if is_factor else no).append(found)
-    for is_factor, found in (*_absences(history, known, ends), _recent_change(history)):
+    for is_factor, found in (*_absences(history, known, ends), recent_change(history)):
         if not is_factor and found.kind in ABSENCES and known.alarms.gaps:
             found = _in_part(found, known, question)
         (yes if is_factor else no).append(found)
@@ -164,6 +175,7 @@ def _looked_at(history: History) -> list[_Looked]:
             lambda value: f"{_count(value, 'bed')} for one clinician",
             "alarms that wait for somebody",
             enter("beds"),
+            floor=None,
         ),
         _Looked(
             "overload",
@@ -173,6 +185,7 @@ def _looked_at(history: History) -> list[_Looked]:
             lambda value: f"{value:.0f} min in which one clinician was above the unit's limits",
             "alarms that wait for somebody",
             0.0,
+            floor=LEAST_STRAIN * min(1.0, question.window / HOUR),
         ),
         _Looked(
             "flood",
@@ -240,6 +253,19 @@ def _missing(known: Completeness) -> dict[str, str]:
 def _usual(one: _Looked, value: float, ends: list[int], window: int) -> Baseline | None:
     others = (one.figure(end - window, end) for end in ends)
     return baseline(value, [other for other in others if other is not None], window)
+
+
+def _is_rare(one: _Looked, value: float, usual: Baseline) -> bool:
+    """Whether a value is among the highest of the comparable hours, and clearly beyond the rest."""
+    if _rarity(one, usual) < RARE:
+        return False
+    if one.floor is None:
+        return True
+    share = 1 - RARE / 100 if one.less_is_worse else RARE / 100
+    bound = usual.others[round(share * (usual.n - 1))]
+    if one.less_is_worse:
+        return value * MARGIN <= bound
+    return value >= MARGIN * max(bound, one.floor)
 
 
 def _rarity(one: _Looked, usual: Baseline) -> float:
@@ -391,42 +417,3 @@ def _absence(
     if certain and certain[0] is first:
         usual = None  # it is no figure of other hours
     return True, Factor(kind, text, value, limit, usual, confidence=confidence)
-
-
-def _recent_change(history: History) -> tuple[bool, Factor]:
-    """Limits in force at the bed, or on the unit, that became less sensitive within a day."""
-    question, alarms = history.question, history.facts.alarms
-    last: dict[tuple[str, str, str], float] = {}
-    changed: list[tuple[str, str, float, float]] = []
-    for at, unit, bed, source, code, limit, value in zip(
-        *(alarms[name] for name in ("at", "unit", "bed", "source", "code", "limit", "value")),
-        strict=True,
-    ):
-        if unit != question.unit or question.bed not in (None, bed) or None in (limit, value):
-            continue
-        before = last.get((bed, source, code))
-        less = before is not None and (limit < before if value <= limit else limit > before)
-        if less and before is not None and at > question.at - 24 * HOUR:
-            changed.append((bed, alarm_name(source, code), before, limit))
-        last[bed, source, code] = limit
-    where = "this unit" if question.bed is None else f"bed {question.bed}"
-    if not last:
-        text = f"{NOT_ASSESSABLE}: no alarm of {where} came with its limit."
-        return False, Factor("recent_change", text, None, None, None)
-    count = float(len(changed))
-    if not changed:
-        text = f"No limit of {where} became less sensitive in the 24 h before, as alarms show."
-        return False, Factor("recent_change", text, count, None, None, confidence="moderate")
-    if question.bed is None:
-        beds = len({bed for bed, *_ in changed})
-        text = (
-            f"{_count(count, 'limit')} became less sensitive in the 24 h before, at "
-            f"{_count(beds, 'bed')}: it counts where a bed is in question."
-        )
-        return False, Factor("recent_change", text, count, None, None, confidence="moderate")
-    bed, name, before, limit = changed[-1]
-    text = (
-        f"The limit of {name} at bed {bed} went from {before:g} to {limit:g} within 24 h, which "
-        "increased the likelihood of a change that no alarm told."
-    )
-    return True, Factor("recent_change", text, count, None, None, confidence="high")
