@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 
 import structlog
 from faust.worker import Worker as FaustWorker
@@ -55,6 +57,8 @@ def run(settings: Settings) -> None:
             "web.tokens, unless a proxy in the same network namespace serves it",
             host=web.host,
         )
+    if (lacks := left_out(settings)) is not None:
+        log.warning(lacks)
     if not web.is_local and settings.audit.file is None:
         log.warning("nobody can say later who read what: set audit.file")
     for exposed in Tokens(web).exposed:
@@ -148,6 +152,16 @@ def _why(settings: Settings, reason: BaseException | None) -> str:
     outputs = ("rejected", "episodes", "overload", checkpoint_topic(settings.group))
     operation, topics = ("Read", TOPICS) if reads else ("Write", outputs)
     return forbidden(settings, reason, operation, topics) or str(reason)
+
+
+def left_out(settings: Settings, found: Callable[[str], object | None] = find_spec) -> str | None:
+    """What this image cannot do though the settings ask for it; `found` looks for a module."""
+    if settings.archive.path is None or found("polars") is not None:
+        return None
+    return (
+        "archive.path: this image leaves out what reads an archive, so the page shows no week; use "
+        "the one built with --target full"
+    )
 
 
 def _check_port(settings: Settings) -> None:

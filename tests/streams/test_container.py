@@ -9,6 +9,7 @@ import pytest
 from streams.container import goes_with_container, in_container
 from streams.pseudonyms import warnings
 from streams.settings import load
+from streams.worker.run import left_out
 
 MOUNTS = """\
 700 650 0:60 / / rw,relatime - overlay overlay rw,lowerdir=/a:/b,upperdir=/c,workdir=/d
@@ -63,3 +64,12 @@ def test_a_key_that_is_mounted_is_no_reason_to_warn(
     key.chmod(0o600)
     assert warnings(load(pseudonym_key_file=key)) == []
     assert warnings(load(pseudonyms=False)) == []
+
+
+def test_a_worker_that_cannot_read_its_archive_says_so(tmp_path: Path) -> None:
+    asks = load(archive={"path": str(tmp_path)})
+    said = left_out(asks, lambda _: None)
+    assert said is not None
+    assert said.startswith("archive.path: this image leaves out what reads an archive")
+    assert left_out(asks) is None  # polars is installed here
+    assert left_out(load(), lambda _: None) is None
