@@ -17,9 +17,12 @@ def test_a_rolling_update_moves_no_partition(apache_kafka: ApacheKafka, tmp_path
     """A restart takes seconds, and the session lasts longer. With a session that ends before, each
     worker has other partitions afterwards.
     """
-    new_topics(apache_kafka)
+    # a group of its own: its members stay in it for a minute after their end
+    new_topics(apache_kafka, group="rolling")
     workers = [
-        WorkerProcess(apache_kafka, tmp_path, name, instance=name, session_timeout="30s")
+        WorkerProcess(
+            apache_kafka, tmp_path, name, instance=name, group="rolling", session_timeout="60s"
+        )
         for name in ("w-0", "w-1", "w-2")
     ]
 
