@@ -112,7 +112,10 @@ def _write(archive: Archive, name: Any, day: date, frame: pl.DataFrame) -> None:
     table = TABLES[name]
     path = archive.folder / name / "facility=H01" / f"date={day}" / "rows.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns = [pl.col(one).cast(type_) for one, type_ in table.columns.items()]
+    columns = [
+        (pl.col(one) if one in frame.columns else pl.lit(None)).cast(type_).alias(one)
+        for one, type_ in table.columns.items()
+    ]
     frame.select(columns).write_parquet(path, compression="zstd")
 
 
