@@ -32,8 +32,8 @@ class IncidentScope(Struct, frozen=True):
 class Channel(Struct, frozen=True):
     """One kind of records in the window."""
 
-    recorded: bool
-    gaps: list[tuple[int, int]]
+    recorded: Annotated[bool, Meta(description="Whether there are any records at all")]
+    gaps: Annotated[list[tuple[int, int]], Meta(description="Begin and end, ms since 1970")]
     not_assessable: Annotated[list[str], Meta(description="What cannot be said because of gaps")]
 
 
@@ -62,16 +62,21 @@ class Minute(Struct, frozen=True):
 
     at: Moment
     unit: Figures
-    clinicians: list[dict[str, str | float | None]]
+    clinicians: Annotated[
+        list[dict[str, str | float | None]],
+        Meta(description="Those on duty: a number instead of a name, and figures as of the unit"),
+    ]
 
 
 class Usual(Struct, frozen=True):
     """The same figure in comparable hours of the unit."""
 
     n: Count
-    median: float
-    percentile: Annotated[float, Meta(ge=0, le=100)]
-    values: list[float]
+    median: Annotated[float, Meta(description="Of the comparable hours")]
+    percentile: Annotated[
+        float, Meta(ge=0, le=100, description="Percent of the comparable hours that are below")
+    ]
+    values: Annotated[list[float], Meta(description="The figure in each comparable hour")]
 
 
 class Factor(Struct, frozen=True):
@@ -125,7 +130,9 @@ class Bed(Struct, frozen=True):
     alarms: Count
     answered: Unanswered
     silenced: Unanswered
-    signal_lost_minutes: float
+    signal_lost_minutes: Annotated[
+        float, Meta(description="Minutes of the longest technical alarm")
+    ]
 
 
 class WithInterval(Struct, frozen=True):
@@ -171,12 +178,21 @@ class IncidentDocument(Struct, frozen=True):
     scope: IncidentScope
     summary: Line
     completeness: Channels
-    timeline: list[Entry]
-    conditions: list[Minute]
-    factors: list[Factor]
-    not_factors: list[Factor]
-    counterfactuals: list[Counterfactual]
-    actions: list[Action]
-    beds: list[Bed]
-    own_alarms: list[OwnAlarm]
+    timeline: Annotated[list[Entry], Meta(description="What happened, in order of time")]
+    conditions: Annotated[list[Minute], Meta(description="The load at each minute of the window")]
+    factors: Annotated[
+        list[Factor], Meta(description="Conditions beyond a limit and beyond comparable hours")
+    ]
+    not_factors: Annotated[
+        list[Factor], Meta(description="Conditions that were looked at and were no factor")
+    ]
+    counterfactuals: Annotated[
+        list[Counterfactual], Meta(description="What single changes would have done")
+    ]
+    actions: Annotated[list[Action], Meta(description="Changes to decide on, the strongest first")]
+    beds: Annotated[list[Bed], Meta(description="Beds with alarms in the window")]
+    own_alarms: Annotated[
+        list[OwnAlarm],
+        Meta(description="Alarm types in the window, and what became of them before"),
+    ]
     method: Method
