@@ -256,7 +256,7 @@ OPERATIONS = {
             Parameter(
                 "at",
                 "The moment: RFC 3339, or ms since 1970; within the last 26 h, or older where "
-                "web.archive is set",
+                "archive.path is set",
                 {"type": "string"},
                 required=True,
                 example="2026-03-01T14:20:00Z",

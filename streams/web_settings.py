@@ -93,12 +93,6 @@ class WebSettings(BaseModel):
     idle_timeout: Duration = Field(
         "75s", description="time after which a connection without requests is closed"
     )  # type: ignore[assignment]
-
-    archive: Path | None = Field(
-        None,
-        description="folder of an archive (`alarm-fatigue archive`), for incidents that are older "
-        "than what the worker holds, and for the hours that they are compared with",
-    )
     grafana_url: str | None = Field(
         None,
         description="address of Grafana as readers of the page reach it; without it, the page has "

@@ -178,7 +178,7 @@ class Incidents:
             if self._archive is None:
                 raise NotHere(
                     f"the moment is older than the {self._policy.horizon // HOUR} h that this "
-                    "worker holds, and it has no archive (web.archive)"
+                    "worker holds, and it has no archive (archive.path)"
                 )
             facts = Facts.of(self._archived(question, question.at))
         else:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -207,7 +208,7 @@ class Site:
             calendars,
             Privacy.of(smallest_group, policy),
             shows_beds=self.settings.names_beds,
-            archive=self.settings.archive,
+            archive=None if archive is None else Path(archive),
             clock=lambda: self.moment,
         )
         add_incidents(self.pages, worker, self.incidents)

@@ -245,8 +245,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_archive_answers_what_is_older_and_gives_the_hours_to_compare_with(
     archive: Path,
 ) -> None:
-    settings = WebSettings(archive=archive)
-    with Site(FakeWorker(simulated()), settings) as site:
+    with Site(FakeWorker(simulated()), archive=str(archive)) as site:
         older, now = ask(site, at=UNTIL - 3 * 24 * HOUR), ask(site)
     assert (older.status, now.status) == (200, 200)
     told = older.json["completeness"]["alarms"]["not_assessable"]
