@@ -143,9 +143,9 @@ class _Trials:
             frozenset(one.alarm_id for one in needed if one.priority == "high"),
         )
 
-    def after(self, tried: Candidate, place: Place) -> _States:
+    def after(self, lever: Lever, tried: Candidate, place: Place) -> _States:
         """The states with a change."""
-        key = repr((tried.dose, tried.beds and place.moment))
+        key = repr((lever, tried.dose, tried.beds and place.moment))
         if key not in self._after:
             engine = tried.facts().engine(self.base.policy, self.base.question.begin - RUN_IN)
             engine.advance(self.base.question.at)
@@ -206,7 +206,7 @@ def _judged(
         return told(
             "refused", f"it would have hidden {_alarms(lost)} of high priority that needed somebody"
         )
-    states = trials.after(tried, place)
+    states = trials.after(lever, tried, place)
     entered = min(
         (at for at, state in states.get(condition.clinician, ()) if state >= condition.state),
         default=None,

@@ -40,15 +40,17 @@ def changed(
             if one.value > one.limit and one.value <= dose["limit"]:
                 hidden.add(one.alarm_id)
     elif lever == "hold_off":
+        ended = {one.alarm_id: at if one.end is None else one.end for one in of_type}
         for one in of_type:
             earlier = [
                 other
                 for other in of_type
                 if other.bed == one.bed
                 and other.device_id == one.device_id
-                and (other.start, other.alarm_id) < (one.start, one.alarm_id)
+                and (other.start, ended[other.alarm_id], other.alarm_id)
+                < (one.start, ended[one.alarm_id], one.alarm_id)
             ]
-            ends = [at if other.end is None else other.end for other in earlier]
+            ends = [ended[other.alarm_id] for other in earlier]
             if ends and one.start - max(ends) <= dose["seconds"] * SECOND:
                 hidden.add(one.alarm_id)
     elif lever == "mend_device":

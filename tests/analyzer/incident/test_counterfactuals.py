@@ -97,6 +97,14 @@ def test_each_verdict_is_that_of_a_recount_across_shifts_and_windows(
         assert one.verdict == recounted(facts, one, AT - window), (one.lever, one.dose)
 
 
+def test_a_delay_and_a_hold_off_of_one_dose_are_two_changes() -> None:
+    facts = busy_ward(103, "1")
+    found = [one for one in tried(facts, 20 * MINUTE) if one.lever in ("delay", "hold_off")]
+    assert [one.verdict for one in found if one.lever == "hold_off"] == ["unchanged"] * 2
+    for one in found:
+        assert one.verdict == recounted(facts, one, AT - 20 * MINUTE), (one.lever, one.dose)
+
+
 def test_a_bed_changes_hands_in_the_shift_of_the_condition() -> None:
     """The window began in the shift before."""
     facts = busy_ward(3, "1234", AT - 70 * MINUTE)
