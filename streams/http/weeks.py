@@ -81,7 +81,7 @@ class Weeks:
         scope.expect(*key)
         now = await self._board.now_of(key)
         if self._path is None:
-            return _nothing(key, "this worker has no archive (`archive.path`)")
+            return _nothing(key, "no archive of past days is connected here (setting archive.path)")
         asked = key, f"{self._calendars.of(key[0]).local(now):%Y-%m-%d}"
         until, answer = self._kept.get(asked, (0.0, None))
         if answer is not None and self._clock() < until:

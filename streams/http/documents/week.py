@@ -66,6 +66,6 @@ class Week(Struct, frozen=True):
         str | None,
         Meta(
             description="Why there is nothing to show, or which days are not shown, in a sentence",
-            examples=["this worker has no archive (`archive.path`)"],
+            examples=["no archive of past days is connected here (setting archive.path)"],
         ),
     ]

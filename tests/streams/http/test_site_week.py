@@ -68,6 +68,6 @@ def test_the_last_seven_days_are_drawn_and_told(
 def test_a_unit_without_an_archive_has_a_sentence(browser: Browser) -> None:
     with site(None) as served, Screen(browser, served, unit_address("ICU", "H")) as page:
         expect(page.locator("[data-is=week-nothing]")).to_have_text(
-            "This worker has no archive (`archive.path`)."
+            "No archive of past days is connected here (setting archive.path)."
         )
         expect(page.locator("[data-is=week]")).to_be_hidden()

@@ -132,7 +132,7 @@ def test_without_a_roster_nothing_is_said_per_clinician(tmp_path: Path) -> None:
 
 def test_where_there_is_nothing_a_sentence_says_why(worker: FakeWorker, tmp_path: Path) -> None:
     with site_of(worker, None) as site:
-        assert site.get(ASK + "ICU").json["nothing"].startswith("this worker has no archive")
+        assert site.get(ASK + "ICU").json["nothing"].startswith("no archive of past days")
     with site_of(worker, tmp_path) as site:
         answer = site.get(ASK + "ICU")
         assert answer.json == {
