@@ -35,6 +35,7 @@ from streams.audit_settings import AuditSettings
 from streams.formats.alarm_names import AlarmNames, read_names
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.pseudonyms import Period
+from streams.formats.texts import printable
 from streams.kafka_settings import KafkaSettings
 from streams.paging_settings import AlertmanagerSettings, Duration, PagingSettings
 from streams.policy_settings import Spelled
@@ -376,4 +377,5 @@ def _explain(error: Any) -> str:
     if parts and message.startswith(f"{parts[-1]}."):  # the message names its group itself
         parts.pop()
     place = ".".join(parts)
-    return f"{place}: {message}" if place else message
+    # a name in a file may hold any character
+    return printable(f"{place}: {message}" if place else message)

@@ -47,6 +47,7 @@ from streams.files.importing.sections import INTERVAL_FIELDS, Section
 from streams.files.importing.sources import Fields, Source, Text, Zone
 from streams.files.lines import InputError, shown
 from streams.files.tables import Csv, names_shown
+from streams.formats.texts import printable
 
 NAMES = INTERVAL_FIELDS
 SECTIONS: tuple[Topic, ...] = ("alarms", "assignments", "responses", "labels")
@@ -200,9 +201,9 @@ def load_mapping(path: Path | None) -> Table:
     except ValidationError as error:  # a ValueError, too
         one = error.errors()[0]
         where = ".".join(map(str, one["loc"]))
-        raise InputError(
-            f"{path}: {where}{': ' if where else ''}{one['msg'].removeprefix('Value error, ')}"
-        ) from None
+        says = one["msg"].removeprefix("Value error, ")
+        # a name in the file may hold any character
+        raise InputError(printable(f"{path}: {where}{': ' if where else ''}{says}")) from None
     # not UTF-8, an impossible date, nested too deeply
     except (yaml.YAMLError, ValueError, RecursionError):
         raise InputError(f"{path}: expected YAML") from None

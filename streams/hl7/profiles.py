@@ -59,6 +59,7 @@ from analyzer.hl7 import (
 from analyzer.model import MAX_ID_LENGTH, Kind, Priority, is_plain
 from streams.files.lines import InputError
 from streams.files.local_times import Twice, reading
+from streams.formats.texts import printable
 
 _NONE = ("none", "")
 _START = datetime(1970, 1, 1)  # local times have no zone
@@ -186,7 +187,8 @@ def load_profiles(path: Path | None) -> Profiles:
         if one["type"] == "extra_forbidden":
             known = {**_Named.model_fields, **_File.model_fields, **_Words.model_fields}
             says = f"unknown; expected one of {', '.join(sorted(known))}"
-        raise InputError(f"{path}: {where}{': ' if where else ''}{says}") from None
+        # a name in the file may hold any character
+        raise InputError(printable(f"{path}: {where}{': ' if where else ''}{says}")) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f" (line {mark.line + 1})"

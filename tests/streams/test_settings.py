@@ -48,6 +48,7 @@ def test_a_facility_may_have_a_time_zone_or_shifts_of_its_own(tmp_path: Path) ->
         ("{shifts: []}", "shifts: expected at least one time, in ascending order"),
         ("{shifts: ['7']}", "calendar.shifts.0: expected local times such as 07:00"),
         ("{shifts: [24:00]}", "calendar.shifts.0: expected local times such as 07:00"),
+        ('{"time\\nzone": UTC}', "calendar.time\\nzone: no such setting"),
         ("{facilities: {H1: {zone: UTC}}}", "calendar.facilities.H1.zone: no such setting"),
     ],
 )

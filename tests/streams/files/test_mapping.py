@@ -100,6 +100,7 @@ def test_a_parquet_table_with_the_fields_own_names_needs_no_mapping(tmp_path: Pa
         ("fields: {unit: {column: a, value: b}}", "fields.unit: expected either column or value"),
         ("fields: [", "expected YAML"),
         ("colums: {}", "colums: Extra inputs"),
+        ('"col\\nums": {}', "col\\nums: Extra inputs"),
     ],
 )
 def test_a_mapping_that_cannot_be_is_one_line(tmp_path: Path, mapping: str, says: str) -> None:

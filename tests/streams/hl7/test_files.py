@@ -129,6 +129,7 @@ def test_a_profile_changes_what_messages_mean(tmp_path: Path) -> None:
         ("profiles: [{name: A, zone: Mars}]", "profiles.0.zone: expected a time zone such as"),
         ("profiles: [{name: A, priority: loud}]", "profiles.0.priority: expected 'high', 'medium'"),
         ("profiles: [{zone: UTC}]", "profiles.0.name: Field required"),
+        ('profiles: [{name: A, "zo\\nne": Mars}]', "profiles.0.zo\\nne: unknown; expected one of"),
         ("profiles: [{name: A}, {name: A}]", "profiles: two are called A"),
         ("profile: []", "profile: unknown; expected one of"),
         ("defaults: {bed: B}", "defaults.bed: expected a text with {room} or {bed}"),
