@@ -29,7 +29,7 @@ test: $(READY_DEV)  ## run all tests; those that need Java, Maven, Prometheus or
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(BIN)/python -m streams.dev.broker --prepare; fi
 	@$(BIN)/python -m tests.tiers $(PYTEST_ARGS)
 
-test-fast: $(READY_DEV)  ## run the quick unit tests in two processes, with fewer random examples; no broker, no browser, 3.5 min
+test-fast: $(READY_DEV)  ## run the quick unit tests in two processes, with fewer random examples; no broker, no browser, 5 min
 	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -n 2 --dist loadscope -m "unit and not slow" $(PYTEST_ARGS)
 
 coverage: $(READY_DEV)  ## run the unit tests and show which lines of analyzer/ and streams/ they cover
