@@ -2,13 +2,16 @@
 """Save and restore what cannot be computed again: keys, the archive, change records, the audit,
 settings, and Alertmanager's silences. docs/backup.md says when and how; it needs Python alone.
 
-    python3 backup.py save BACKUP --keys /etc/alarm-fatigue/secrets --archive /var/lib/alarm-fatigue/archive \\
-        --also /etc/alarm-fatigue/settings.yaml /var/lib/alarm-fatigue/audit --alertmanager http://127.0.0.1:9093
+    python3 backup.py save BACKUP --keys /etc/alarm-fatigue/secrets \\
+        --archive /var/lib/alarm-fatigue/archive \\
+        --also /etc/alarm-fatigue/settings.yaml /var/lib/alarm-fatigue/audit \\
+        --alertmanager http://127.0.0.1:9093
     python3 backup.py check BACKUP
     python3 backup.py restore BACKUP --alertmanager http://127.0.0.1:9093
 
-BACKUP is a folder. Keys are in a file of their own, keys.tar, so that it can be kept apart from the data.
-"""  # noqa: E501
+BACKUP is a folder. Keys are in a file of their own, keys.tar, so that it can be kept apart from
+the data.
+"""
 
 from __future__ import annotations
 

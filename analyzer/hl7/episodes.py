@@ -175,7 +175,7 @@ class Episodes:
         return Added("end", tuple(facts), notes)
 
     def _after_end(self, alert: Alert, row: Row) -> Added:
-        """A message about an alarm that has ended: what was told, or that somebody saw it."""
+        """A message about an alarm that has ended: a late response to it, or a repetition."""
         late = alert.phase not in ("start", "tpoint") and alert.sent > cast("int", row.end)
         facts = self._answered(alert, row, alert.sent) if late else []
         return Added("response", tuple(facts)) if facts else Added("repeated", (), ("repeated",))

@@ -244,7 +244,8 @@ _FIELDS = {
 def facility_of(message: Segments, header: Header, profile: Profile) -> tuple[str, tuple[str, ...]]:
     """Which hospital a message is about: the profile's, MSH-4, else PV1-3.4, else MSH-3.
 
-    An answer (PCD-05) goes to whoever sent the alarm, so its hospital is that of MSH-6.
+    A PCD-05 message goes back to the system that sent the alarm. So MSH-6, its receiving facility,
+    names the hospital.
 
     >>> one = parse(b"MSH|^~\\\\&|GW|General")
     >>> facility_of(one, header_of(one), Profile())

@@ -96,18 +96,18 @@ def _summary(
     found: list[Factor], none: list[Factor], known: Completeness, question: Question
 ) -> str:
     if not found and not known.alarms.recorded:
-        return "Nothing can be said: no alarms of this unit were recorded by then."
+        return "Nothing can be said: no alarms of this unit were recorded up to this moment."
     if not found and known.is_nothing_seen(question):
         return f"Nothing can be said: {known.why_outside}."
     if not found:
-        unsaid = [
+        not_assessable = [
             one.kind
             for one in none
             if one.statement.startswith(NOT_ASSESSABLE) and one.statement != TOO_LITTLE
         ]
-        if not unsaid:
+        if not not_assessable:
             return NOTHING
-        kinds = ", ".join(dict.fromkeys(one.replace("_", " ") for one in unsaid))
+        kinds = ", ".join(dict.fromkeys(one.replace("_", " ") for one in not_assessable))
         return f"{NOTHING[:-1]} in what was recorded. Not assessable: {kinds}."
     unusual = _kinds(one for one in found if one.kind not in LOAD or one.baseline is not None)
     alone = _kinds(one for one in found if one.kind in LOAD and one.baseline is None)

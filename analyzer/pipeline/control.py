@@ -24,8 +24,8 @@ from analyzer.model.facts import FACT_TYPES, Topic
 from analyzer.pipeline.alarm_responses import join, responses_from, set_verdict
 from analyzer.pipeline.contributions import remove_contribution
 from analyzer.pipeline.departed import drop_if_empty
-from analyzer.pipeline.derive import derive, reclassify
-from analyzer.pipeline.erasure import erase
+from analyzer.pipeline.derive import reclassify
+from analyzer.pipeline.erasure import derive_again, erase, remove_assignments
 from analyzer.pipeline.state import State
 from analyzer.pipeline.table import Table
 from analyzer.times import NEVER, OPEN
@@ -124,12 +124,7 @@ def _forget_assignments(state: State, number: int, moment: int) -> None:
     index = _index_of("assignments", "assignment_id")
     held = state.roster.ids_after(number, moment)
     state.pending.remove("assignments", number, index, pending | held)
-    removed = state.roster.remove(number, pending | held)
-    if removed:
-        starts = np.array([one.start for _, one in removed], dtype=np.int64)
-        state.overload.mark_dirty(np.full(len(removed), number), starts)
-        rows = [state.listing.begun_within(bed, one.start, one.end) for bed, one in removed]
-        _derive(state, np.unique(np.concatenate(rows)))
+    remove_assignments(state, number, pending | held)
 
 
 def _forget_responses(state: State, number: int, moment: int) -> None:
@@ -143,7 +138,7 @@ def _forget_responses(state: State, number: int, moment: int) -> None:
     named = rows[table.response_at[rows] != NEVER].tolist()
     changed = [row for row in named if responses_from(table, row, moment + 1)]
     _update_mentions(table, changed)
-    _derive(state, rows)
+    derive_again(state, rows)
     _drop_empty_rows(table, np.array(changed, dtype=np.int64))
 
 
@@ -160,14 +155,8 @@ def _forget_labels(state: State, number: int, moment: int) -> None:
     rows = np.array(sorted(changed), dtype=np.int64)
     set_verdict(table, rows)
     _update_mentions(table, changed)
-    _derive(state, rows)
+    derive_again(state, rows)
     _drop_empty_rows(table, rows)
-
-
-def _derive(state: State, rows: Numbers) -> None:
-    if len(rows):
-        derive(state, rows)
-        state.table.changed(rows)
 
 
 def _update_mentions(table: Table, rows: Iterable[int]) -> None:

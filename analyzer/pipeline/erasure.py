@@ -16,11 +16,12 @@ clinician and are accepted later count as usual.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from analyzer.arrays import Numbers
 from analyzer.model.facts import FACT_TYPES, Assignment, Topic, fact_of
 from analyzer.pipeline.compaction import compact
 from analyzer.pipeline.derive import derive
@@ -54,12 +55,7 @@ def _erase_assignments(state: State, number: int, clinician: str) -> None:
     state.pending.remove("assignments", number, _index_of("assignments", "assignment_id"), whole)
     state.pending.remove("assignments", number, _index_of("assignments", "clinician"), {clinician})
     own = {one.assignment_id for one in held if one.clinician == clinician}
-    removed = state.roster.remove(number, sorted(whole | own))
-    if removed:
-        starts = np.array([one.start for _, one in removed], dtype=np.int64)
-        state.overload.mark_dirty(np.full(len(removed), number), starts)
-        rows = [state.listing.begun_within(bed, one.start, one.end) for bed, one in removed]
-        _derive(state, np.unique(np.concatenate(rows)))
+    remove_assignments(state, number, whole | own)
 
 
 def _erase_recipients(state: State, number: int, clinician: str) -> None:
@@ -83,10 +79,21 @@ def _erase_recipients(state: State, number: int, clinician: str) -> None:
             without[team] = teams.numbers[tuple(one for one in members if one != person)]
     rows = rows[without[table.recipients[rows]] != table.recipients[rows]]
     table.recipients[rows] = without[table.recipients[rows]]
-    _derive(state, rows)
+    derive_again(state, rows)
 
 
-def _derive(state: State, rows: Any) -> None:
+def remove_assignments(state: State, number: int, ids: Iterable[str]) -> None:
+    """Remove assignments of a facility, by id, and derive anew what rested on them."""
+    removed = state.roster.remove(number, sorted(ids))
+    if removed:
+        starts = np.array([one.start for _, one in removed], dtype=np.int64)
+        state.overload.mark_dirty(np.full(len(removed), number), starts)
+        rows = [state.listing.begun_within(bed, one.start, one.end) for bed, one in removed]
+        derive_again(state, np.unique(np.concatenate(rows)))
+
+
+def derive_again(state: State, rows: Numbers) -> None:
+    """Derive rows of the table that lost facts, and mark them as changed."""
     if len(rows):
         derive(state, rows)
         state.table.changed(rows)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,12 +172,29 @@ def _add(tail: Tail, topic: Topic, partition: int, record: Any, moment: int) -> 
 def read_whole(settings: Settings, topic: Topic) -> list[bytes]:
     """The values of all records that an input holds now. Raises `FacilitiesError`."""
     count = partitions_for(settings, "who", (topic,))[topic]
-    places = [TopicPartition(called(settings, topic), number) for number in range(count)]
-    return asyncio.run(_read_whole(settings, places))
-
-
-async def _read_whole(settings: Settings, places: list[TopicPartition]) -> list[bytes]:
     found: list[bytes] = []
+
+    def each(_: str, record: Any) -> None:
+        if record.value is not None:
+            found.append(record.value)
+
+    asyncio.run(each_record(settings, {topic: count}, each))
+    return found
+
+
+async def each_record(
+    settings: Settings, topics: Mapping[str, int], each: Callable[[str, Any], None]
+) -> None:
+    """Call `each` with every record that the topics, with so many partitions, hold now.
+
+    Raises `FacilitiesError`.
+    """
+    names = {called(settings, topic): topic for topic in topics}
+    places = [
+        TopicPartition(name, number)
+        for name, topic in names.items()
+        for number in range(topics[topic])
+    ]
     async with consuming(settings) as consumer:
         ends = await consumer.end_offsets(places)
         begins = await consumer.beginning_offsets(places)
@@ -186,10 +203,11 @@ async def _read_whole(settings: Settings, places: list[TopicPartition]) -> list[
         for one in waiting:
             consumer.seek(one, begins[one])
         while waiting:
-            for records in (await consumer.getmany(*waiting, timeout_ms=_POLL_MS)).values():
-                found += [record.value for record in records if record.value is not None]
+            found = await consumer.getmany(*waiting, timeout_ms=_POLL_MS)
+            for place, records in found.items():
+                for record in records:
+                    each(names[place.topic], record)
             waiting = {one for one in waiting if await consumer.position(one) < ends[one]}
-    return found
 
 
 def write(

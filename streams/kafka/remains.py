@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from aiokafka import TopicPartition
 
 from streams.formats.codec import Malformed, decode
-from streams.kafka.facilities import consuming
-from streams.kafka.permissions import called
+from streams.kafka.facilities import each_record
 from streams.settings import Settings
 
-_POLL_MS = 500
 Names = Callable[[bytes | None, bytes], bool]
 """Whether a record's key or value names what is searched for."""
 
@@ -87,7 +84,7 @@ def count(
             one.records += 1
             one.latest = max(one.latest, record.timestamp)
 
-    asyncio.run(_scan(settings, {topic: topics[topic] for topic in found}, each))
+    asyncio.run(each_record(settings, {topic: topics[topic] for topic in found}, each))
     return found
 
 
@@ -108,7 +105,7 @@ def in_force(
         if fact.facility == facility and (known is None or known.order < fact.order):
             latest[fact.assignment_id] = fact
 
-    asyncio.run(_scan(settings, {"assignments": partitions}, each))
+    asyncio.run(each_record(settings, {"assignments": partitions}, each))
     return sum(
         one.clinician == clinician and one.start <= moment and (one.end is None or moment < one.end)
         for one in latest.values()
@@ -131,30 +128,5 @@ def stored(settings: Settings, topic: str, partitions: int) -> Stored:
         if record.value is not None:
             values[record.key], offsets[record.key] = record.value, record.offset
 
-    asyncio.run(_scan(settings, {topic: partitions}, each))
+    asyncio.run(each_record(settings, {topic: partitions}, each))
     return found
-
-
-async def _scan(
-    settings: Settings, topics: Mapping[str, int], each: Callable[[str, Any], None]
-) -> None:
-    """Call `each` with every record that the topics, with so many partitions, hold now."""
-    names = {called(settings, topic): topic for topic in topics}
-    places = [
-        TopicPartition(name, number)
-        for name, topic in names.items()
-        for number in range(topics[topic])
-    ]
-    async with consuming(settings) as consumer:
-        ends = await consumer.end_offsets(places)
-        begins = await consumer.beginning_offsets(places)
-        waiting = {one for one in places if begins[one] < ends[one]}
-        consumer.assign(sorted(waiting))
-        for one in waiting:
-            consumer.seek(one, begins[one])
-        while waiting:
-            found = await consumer.getmany(*waiting, timeout_ms=_POLL_MS)
-            for place, records in found.items():
-                for record in records:
-                    each(names[place.topic], record)
-            waiting = {one for one in waiting if await consumer.position(one) < ends[one]}

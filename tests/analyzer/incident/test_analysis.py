@@ -242,7 +242,8 @@ def unsaid(found: Incident) -> set[str]:
 
 def test_of_a_moment_before_the_first_fact_nothing_is_said() -> None:
     found = asked(quiet_ward(), AT - 100 * 24 * HOUR)
-    assert found.summary == "Nothing can be said: no alarms of this unit were recorded by then."
+    why = "no alarms of this unit were recorded up to this moment"
+    assert found.summary == f"Nothing can be said: {why}."
     assert (found.factors, found.actions) == ((), ())
     assert "feed_gap" in unsaid(found)
 
