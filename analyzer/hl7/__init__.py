@@ -1,7 +1,8 @@
-"""HL7 v2 alarm feeds: messages of gateways in, facts or a reason out.
+"""HL7 v2 alarm feeds: translates the messages of gateways into facts.
 
-It knows IHE PCD-04 (ORU^R40), PCD-05 (ORA^R41), ADT with roles, and MLLP. It refuses to know
-sockets, files, Kafka and clocks. Nothing of a patient leaves it.
+A message that cannot become a fact gets a reason. The package covers IHE PCD-04 (ORU^R40), PCD-05
+(ORA^R41), ADT with roles, and MLLP. It does not use sockets, files, Kafka or clocks. Patient data
+never leaves it.
 """
 
 from analyzer.hl7.codes import INACTIVATIONS, KINDS, PHASES, PRIORITIES, STATES
@@ -24,7 +25,7 @@ from analyzer.hl7.translator import (
     Refusal,
     Translator,
     facility_of,
-    is_told,
+    may_have_facts,
     parts,
     shown_name,
 )
@@ -60,7 +61,7 @@ __all__ = [
     "acknowledgement",
     "facility_of",
     "header_of",
-    "is_told",
+    "may_have_facts",
     "messages",
     "parse",
     "parts",

@@ -1,7 +1,7 @@
-"""Alerts: what one PCD-04 message says, by facet, whatever the order of its segments.
+"""Alerts: the alarms of one PCD-04 message, read facet by facet.
 
-It knows one message and its sender's profile. It refuses to know what came before: whether an
-alarm is new or known is for `episodes`.
+The order of the segments does not matter. A message is read with its sender's profile and without
+any earlier message: `episodes` decides whether an alarm is new or known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from analyzer.hl7.codes import HlPhase, classified, coded, facet_of
 from analyzer.hl7.header import Header
 from analyzer.hl7.identity import identity
 from analyzer.hl7.meanings import flags_of, meanings
-from analyzer.hl7.patient import names_in, tells
+from analyzer.hl7.patient import contains_name, names_in
 from analyzer.hl7.profile import Profile
 from analyzer.hl7.readings import limit_of, number
 from analyzer.hl7.stamps import A_STAMP, WrongTime
@@ -49,7 +49,7 @@ class Alert:
     phase: HlPhase
     state: str
     inactivation: tuple[str, ...] | None
-    """Responses that the inactivation state shows, sorted; None: the message does not tell."""
+    """Responses that the inactivation state shows, sorted; None: the message has no such state."""
     label: str | None
     value: float | None
     limit: float | None
@@ -58,7 +58,7 @@ class Alert:
     sent: int
     """OBR-7, else MSH-7."""
     made: int
-    """MSH-7, else as `sent`."""
+    """MSH-7, else equal to `sent`."""
     notes: list[str]
     unmapped: str | None
 
@@ -70,9 +70,9 @@ def read_alerts(
     header: Header,
     profile: Profile,
 ) -> list[Alert]:
-    """What an OBR and its OBX say: one alarm, or as many as have an event facet of their own.
+    """Read the alarms of an OBR and its OBX: one for each event facet.
 
-    Raises `NoMessage` for what cannot become a fact.
+    Raises `NoMessage` if they cannot become facts.
     """
     component = message.signs.component
     events: list[tuple[int, str, list[str]]] = []
@@ -161,7 +161,7 @@ def _read(
     if label is not None:
         if not label.isprintable():
             label = " ".join(_CONTROLS.sub(" ", label).split()) or None
-        if label is not None and tells(label, names):
+        if label is not None and contains_name(label, names):
             label = None
             notes.append("label_withheld")
 
@@ -169,7 +169,7 @@ def _read(
     if not device:
         device = header.application or "unknown"
         notes.append("no_device")
-    if source == device or (source and tells(source, names)):
+    if source == device or (source and contains_name(source, names)):
         source = ""
     unit, bed = _location(message, group, profile)
     if not bed:
@@ -216,7 +216,10 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def _of_event(found: list[tuple[str, list[str]]], prefix: str) -> list[str]:
-    """Of several facets of one kind that of the event, else the least, whatever their order."""
+    """Choose one of several facets of a kind: that of the event, else the smallest text.
+
+    The order of the segments does not matter.
+    """
     if len(found) == 1:
         return found[0][1]
     return min(found, key=lambda one: (one[0] != prefix, one[1][3:]))[1]
@@ -264,7 +267,7 @@ def _is_event(value: str, signs: Signs) -> bool:
 def _source(
     found: list[tuple[str, list[str]]] | None, prefix: str, message: Segments
 ) -> tuple[str, float | None, str, tuple[str, ...]]:
-    """What was measured, its value, its limits as written, and its flags."""
+    """The measured quantity, its value, its limits as written, and its flags."""
     if not found:
         return "", None, "", ()
     signs = message.signs
@@ -308,7 +311,7 @@ def _first_part(text: str, signs: Signs, codec: str) -> str:
 
 
 def _location(message: Segments, group: list[list[str]], profile: Profile) -> tuple[str, str]:
-    """Unit and bed: PV1-3, else what repeats in OBX-18 (device ~ bed ~ unit ~ facility)."""
+    """Unit and bed: PV1-3, else the repetitions of OBX-18 (device ~ bed ~ unit ~ facility)."""
     signs = message.signs
     for segment in message.others:
         if segment[0] == "PV1" and at(segment, 3):

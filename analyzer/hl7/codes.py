@@ -112,7 +112,7 @@ INACTIVATIONS = {
 
 _HEARTBEAT = re.compile(r"WATCHDOG|HEARTBEAT|KEEP_?ALIVE")
 _ACTIVE = "MDC_EVT_ACTIVE"
-"""An event that some senders repeat, without a priority of an alarm, as long as they live."""
+"""A keep-alive event that some senders repeat; it has no alarm priority."""
 _HEARTBEAT_TEXT = re.compile(r"\b(watchdog|heart ?beat|keep.?alive)\b", re.IGNORECASE)
 _LOW = frozenset(
     {"LO", "L", "LL", "LOW", "LOWER", "BELOW", "DESAT", "BRADY", "HYPO", "HYPOTENSION"}
@@ -133,7 +133,7 @@ _DEVICES = (
 
 @lru_cache(maxsize=1 << 12)
 def facet_of(number: str, name: str) -> int | None:
-    """The facet that OBX-3 names by itself: an attribute or an event; None: it names a metric.
+    """The facet (attribute or event) that OBX-3 alone names; None if it names a metric.
 
     >>> facet_of("68482", "MDC_ATTR_ALARM_STATE"), facet_of("684810", "MDC_ATTR_ALERT_STATE")
     (4, 4)
@@ -170,10 +170,10 @@ def facet_of(number: str, name: str) -> int | None:
 
 @lru_cache(maxsize=1 << 13)
 def coded(text: str, component: str) -> tuple[str, str, str]:
-    """Of a coded element: number, name and text.
+    """The number, name and texts of a coded element.
 
-    The name is the reference identifier, also where it stands in the alternate triplet; of a
-    number alone it is looked up. Numbers 0 are none.
+    The name is the reference identifier, from either triplet. If there is only a number, its name
+    is looked up. A number 0 counts as missing.
 
     >>> coded("196670^MDC_EVT_LO^MDC", "^")[1], coded("196670", "^")[1], coded("0^MDCX_A^MDC", "^")
     ('MDC_EVT_LO', 'MDC_EVT_LO', ('', 'MDCX_A', ''))
@@ -201,7 +201,7 @@ def coded(text: str, component: str) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=1 << 12)
 def arc_of(place: str) -> tuple[str, int | None]:
-    """OBX-4 without its last number, and the facet that this number is; None if it is none.
+    """Split OBX-4 into its prefix and the facet of its last number; None if that is no facet.
 
     >>> arc_of("1.3.1.150456.2"), arc_of("1.0.0.0"), arc_of("")
     (('1.3.1.150456', 2), ('1.0.0', None), ('', None))
@@ -214,14 +214,14 @@ def arc_of(place: str) -> tuple[str, int | None]:
 
 @lru_cache(maxsize=1 << 13)
 def classified(identifier: str, place: str, component: str) -> tuple[int | None, str, int | None]:
-    """Of OBX-3 and OBX-4: the facet that OBX-3 names, OBX-4 without its arc, and the arc."""
+    """The facet that OBX-3 names, the prefix of OBX-4, and the facet of its last number."""
     number, name, _ = coded(identifier, component)
     return facet_of(number, name), *arc_of(place)
 
 
 @lru_cache(maxsize=1 << 12)
 def direction_of(code: str) -> str:
-    """`low` or `high` for an alarm of a limit, else empty.
+    """`low` or `high` for a limit alarm, else empty.
 
     >>> direction_of("MDC_EVT_LO"), direction_of("MDC_EVT_HI_GT_LIM"), direction_of("MDC_EVT_APNEA")
     ('low', 'high', '')
@@ -232,7 +232,7 @@ def direction_of(code: str) -> str:
 
 
 def is_heartbeat(code: str, label: str | None, priority: Priority | None) -> bool:
-    """Whether an event only shows that its sender lives; `priority` is None if none is given."""
+    """Whether an event is a keep-alive of its sender; `priority` is None if none is given."""
     if _HEARTBEAT.search(code.upper()):
         return True
     if priority not in ("info", None):

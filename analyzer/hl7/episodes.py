@@ -1,8 +1,8 @@
-"""Episodes: which alarm an alert belongs to, and which facts it adds.
+"""Episodes: finds the alarm that an alert belongs to, and the facts that the alert adds.
 
 The table has one row for each alarm of a sender that is open, that ended within the last hour, or
-whose end came before its start. What a message adds is a function of the messages before it; rows
-can be stored and restored at any point. Ids are digests of what the messages say, so a message
+whose end came before its start. The facts of a message depend only on the messages before it, and
+rows can be stored and restored at any point. Ids are digests of the messages' content, so a message
 that is read twice gives the same ids.
 """
 
@@ -37,18 +37,20 @@ from analyzer.model import (
 )
 
 KEPT_ENDED = HOUR
-"""How long (ms, by the sender's clock) an ended alarm is known, so that repeats are recognised."""
+"""How long an ended alarm is kept (ms, by the sender's clock) so that repeats are recognised."""
 KEPT_WAITING = 10 * MINUTE
 """How long an end waits for its start (ms): the lateness that workers allow by default."""
 UPDATES_APART = MINUTE
 """At most one `update` in this time (ms), unless the priority rises."""
 MOST_ROWS = 200_000
-"""Rows in all; of more, those unheard of for longest go. A large hospital has some hundred open."""
+"""Most rows; beyond this, the rows without a message for longest are dropped. A large hospital has
+some hundred open alarms.
+"""
 
 
 @dataclass(slots=True)
 class Episodes:
-    """The table of alarms. `changed` has the keys of rows that differ from what was stored."""
+    """The table of alarms. `changed` has the keys of rows that changed since they were stored."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
@@ -85,7 +87,7 @@ class Episodes:
         return self._start(alert, facility, sender, key, row, at, notes)
 
     def _find(self, alert: Alert, facility: str, sender: str) -> tuple[str, tuple[str, ...]]:
-        """The key of the alarm that an alert is about; of one that is not known, a new one."""
+        """The key of the alarm that an alert is about; a new key if the alarm is not known."""
         key = key_of(facility, sender, alert.alert_id, alert.code)
         row = self.rows.get(key)
         if alert.code and len(alert.alert_id.partition("^")[0]) < LONG_ID:
@@ -110,7 +112,7 @@ class Episodes:
             (one,) = same
             row = self.rows[one]
             if alert.parent:
-                # some cut the id of the first message after its first part
+                # some senders keep only the first part of the id of the first message
                 if row.alert_id.partition("^")[0] == alert.alert_id:
                     return one, ("matched_by_id",)
             elif cast("int", row.onset) <= max(alert.sent, alert.made):
@@ -134,7 +136,7 @@ class Episodes:
         if alert.phase not in ("start", ""):
             rule, notes = "joined", (*notes, "joined")
         if waiting is not None:
-            # by the sender's clock its end was made after this start
+            # by the sender's clock, the end was sent after this start
             end = waiting.updated if waiting.updated > at else waiting.seen
             if end >= at:
                 row.end = end
@@ -175,7 +177,7 @@ class Episodes:
         return Added("end", tuple(facts), notes)
 
     def _after_end(self, alert: Alert, row: Row) -> Added:
-        """A message about an alarm that has ended: a late response to it, or a repetition."""
+        """Handle a message about an ended alarm: a late response to it, or a repetition."""
         late = alert.phase not in ("start", "tpoint") and alert.sent > cast("int", row.end)
         facts = self._answered(alert, row, alert.sent) if late else []
         return Added("response", tuple(facts)) if facts else Added("repeated", (), ("repeated",))
@@ -240,10 +242,10 @@ class Episodes:
             max(alert.sent, alert.made),
         )
 
-    # -- what others ask
+    # -- queries
 
     def of_alert(self, facility: str, alert_id: str) -> list[Row]:
-        """The alarms of an alert id, open ones first, the latest one last of each."""
+        """The alarms of an alert id: open ones first, each group in order of start."""
         found = [self.rows[key] for key in self._by_alert.get((facility, alert_id), ())]
         known = [one for one in found if one.onset is not None]
         return sorted(known, key=lambda one: (one.end is not None, one.onset, one.alarm_id))
@@ -254,11 +256,11 @@ class Episodes:
 
     @property
     def waiting(self) -> int:
-        """Ends whose start has not come."""
+        """How many ends still wait for their start."""
         return sum(one.onset is None for one in self.rows.values())
 
     def prune(self, sender: str, now: int) -> None:
-        """Forget what no message of `sender` will be about, once a minute of its clock (ms)."""
+        """Once a minute of the sender's clock (`now`, ms), drop its rows that have expired."""
         if now - self._pruned.get(sender, now - MINUTE) < MINUTE:
             return
         self._pruned[sender] = now
@@ -280,12 +282,12 @@ class Episodes:
     # -- storage
 
     def stored(self, key: str) -> list[Any] | None:
-        """A row as plain values; None if there is none any more."""
+        """A row as plain values; None if it was dropped."""
         row = self.rows.get(key)
         return None if row is None else [getattr(row, name) for name in Row.__slots__]
 
     def restore(self, rows: Iterable[list[Any]]) -> None:
-        """Rows as `stored` gave them, into an empty table."""
+        """Fill an empty table with rows that `stored` gave."""
         for values in rows:
             given = dict(zip(Row.__slots__, values, strict=True))
             given["inactivation"] = tuple(given["inactivation"])
@@ -321,8 +323,9 @@ class Episodes:
 
 
 def _is_another(row: Row, alert: Alert) -> bool:
-    """Whether an alert of the same id and event is about another device, bed or source: some
-    senders count for each device, and some name a whole therapy.
+    """Whether an alert with the id and event of `row` is about another device, bed or source.
+
+    Some senders number alarms for each device, and some use one id for a whole therapy.
     """
     if alert.source and row.source and alert.source != row.source and not _ends(alert):
         return True  # an end may name its source otherwise
@@ -333,7 +336,7 @@ def _is_another(row: Row, alert: Alert) -> bool:
 
 
 def _ends(alert: Alert) -> bool:
-    """Whether an alert ends its alarm; one that is latched still shows, until its reset."""
+    """Whether an alert ends its alarm. A latched alarm lasts until its reset."""
     if alert.phase == "reset":
         return True
     if alert.phase == "end":
@@ -342,7 +345,7 @@ def _ends(alert: Alert) -> bool:
 
 
 def _repeats(alert: Alert, row: Row, at: int) -> bool:
-    """Whether an alert tells of an ended alarm again. A new one may start as the last one ends."""
+    """Whether an alert repeats an ended alarm. A new one may start as the last one ends."""
     end = cast("int", row.end)
     if alert.phase in ("start", "tpoint"):
         return at < end or at == row.onset
@@ -350,8 +353,9 @@ def _repeats(alert: Alert, row: Row, at: int) -> bool:
 
 
 def _changed_at(alert: Alert, row: Row) -> int:
-    """When a change of a known alarm was: OBX-14 if it is later than the onset (some senders repeat
-    the onset there), else when the message was made.
+    """When a known alarm changed: OBX-14, else when the message was made.
+
+    OBX-14 counts only if it is later than the onset, because some senders repeat the onset there.
     """
     onset = cast("int", row.onset)
     if alert.onset is not None and alert.onset > onset:
@@ -366,7 +370,7 @@ def _rank(priority: Priority) -> int:
 def _extreme(
     held: float | None, value: float | None, limit: float | None, direction: str
 ) -> float | None:
-    """Of two readings the one further beyond the limit; without a limit the later one."""
+    """The reading that is further beyond the limit; the later one if there is no limit."""
     if held is None or value is None:
         return held if value is None else value
     low = direction == "low" or (not direction and limit is not None and value < limit)

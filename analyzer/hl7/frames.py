@@ -1,8 +1,8 @@
-"""Frames: messages out of a stream of bytes, as MLLP delimits them (0x0B ... 0x1C 0x0D).
+"""Frames: splits a stream of bytes into messages, as MLLP delimits them (0x0B ... 0x1C 0x0D).
 
-It knows bytes only, and takes them in pieces of any size. Senders differ in how a frame ends: the
-last byte may be missing, or be a line feed, and 0x1C may stand inside a message. So a frame ends
-with 0x1C before 0x0D, 0x0A or the next 0x0B, and with a 0x1C after which nothing comes (`idle`).
+The stream may arrive in pieces of any size. Senders end frames in different ways: the last byte may
+be missing or be a line feed, and 0x1C may occur inside a message. So a frame ends with a 0x1C that
+0x0D, 0x0A or the next 0x0B follows, or after which the stream pauses (`idle`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 
 LONGEST = 1 << 20
-"""Bytes of the longest message. Alarms have some two thousand."""
+"""Most bytes of a message. An alarm has some two thousand."""
 _BEGIN, _END = b"\x0b", b"\x1c"
 _CLOSE = re.compile(rb"\x1c(?=[\r\n\x0b])|\x0b(?=MSH[^A-Za-z0-9\s])")
 _UNSURE = re.compile(rb"(?:\x1c|\x0b(?:M(?:SH?)?)?)\Z")
-"""What may be the first bytes of an end."""
+"""Possible first bytes of the end of a frame."""
 
 
 class TooLong(Exception):
-    """A frame exceeds the limit; `head` is how it begins."""
+    """A frame exceeds the limit; `head` has its first bytes."""
 
     def __init__(self, head: bytes) -> None:
         super().__init__("a frame exceeds the limit")
@@ -26,9 +26,9 @@ class TooLong(Exception):
 
 
 class FrameReader:
-    """Cuts a stream into messages.
+    """Splits a stream into messages.
 
-    `skipped` counts bytes outside frames, `cut` frames that the next one interrupted.
+    `skipped` counts bytes outside of frames, `cut` frames that the next one interrupted.
     """
 
     def __init__(self, longest: int = LONGEST) -> None:
@@ -42,8 +42,8 @@ class FrameReader:
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that `data` completes, in order.
 
-        Raises `TooLong`; messages before it are in `TooLong.args[1]`, and the reader is then of no
-        more use.
+        Raises `TooLong`; `args[1]` of the error has the messages before it. The reader cannot be
+        used afterwards.
         """
         held = self._held
         held += data
@@ -82,7 +82,7 @@ class FrameReader:
             self._inside = False
 
     def idle(self) -> list[bytes]:
-        """The message whose 0x1C came last, if the stream has paused behind it."""
+        """The message that a 0x1C at the end of the data completes; for when the stream pauses."""
         if not (self._inside and self._held.endswith(_END)):
             return []
         found = bytes(self._held[:-1])

@@ -1,4 +1,4 @@
-"""Headers: what MSH says of a message, its sender and its time."""
+"""Headers: the sender, the type and the time of a message, from MSH."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analyzer.hl7.text import Segments, at
 
 @dataclass(slots=True)
 class Header:
-    """MSH of one message. `sent` (ms since 1970) and what depends on it are set by `dated`."""
+    """The MSH segment of one message. `dated` sets `sent` (ms since 1970) and the offset."""
 
     application: str
     facility: str
@@ -27,17 +27,17 @@ class Header:
     accept_ack: str
     zone: Zone | None = None
     offset: int | None = None
-    """Of MSH-7 from UTC (ms), which times of the message without one have, too."""
+    """Offset of MSH-7 from UTC (ms). It also holds for times of the message without an offset."""
     sent: int | None = None
     wrong: str | None = None
-    """What was expected of MSH-7, if it could not be read."""
+    """What was expected in MSH-7, if it could not be read."""
 
     @property
     def kind(self) -> str:
         return f"{self.type}^{self.trigger}" if self.trigger else self.type
 
     def dated(self, profile: Profile, near: int | None) -> None:
-        """Read MSH-7; `near` is about when it should be, for hours that came twice."""
+        """Read MSH-7. In an hour that occurs twice, the reading nearest to `near` (ms) counts."""
         self.zone = profile.zone
         try:
             self.offset = read(self.time)[1] if self.time else None
@@ -72,7 +72,7 @@ def header_of(message: Segments) -> Header:
 
 @lru_cache(maxsize=1 << 10)
 def named(text: str, component: str) -> str:
-    """The first part of a name that is not empty (HD.1, else HD.2)."""
+    """The first non-empty part of a name (HD.1, else HD.2)."""
     for one in text.split(component):
         if one.strip():
             return one.strip()

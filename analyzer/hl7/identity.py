@@ -1,4 +1,4 @@
-"""Identity: which alert a message is about, by OBR-29 and OBR-3, however they are spelled."""
+"""Identity: the alert that a message is about, from OBR-29 and OBR-3 in their various spellings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONG_ID = 16
 
 @lru_cache(maxsize=1 << 12)
 def alert_id(text: str, component: str) -> str:
-    """The id of an entity identifier; empty if it has none. EI.4 is spelled in many ways.
+    """The id of an entity identifier; empty if it has none. EI.4 has many spellings.
 
     >>> alert_id("0^urn:uuid:DF041F5C-a3c9-11e9-8d8a-0050b612afeb^X^EUI64", "^")
     'df041f5c-a3c9-11e9-8d8a-0050b612afeb'

@@ -1,4 +1,4 @@
-"""Meanings: what the words of an alarm's facets stand for, by the profile of its sender."""
+"""Meanings: maps the words of an alarm's facets to terms, with the profile of its sender."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analyzer.model import Kind, Priority
 
 
 class Meanings(NamedTuple):
-    """What the words of the facets mean."""
+    """The meanings of the words of an alarm's facets."""
 
     kind: Kind
     priority: Priority
@@ -38,9 +38,10 @@ def meanings(
     state_: str,
     inactivation_: str,
 ) -> Meanings:
-    """What the facets mean whose words are given (empty: there is none).
+    """The meanings of the given words of facets (empty: the facet is missing).
 
-    `flags` are those of OBX-8, which stand for missing facets; `kind` is that of the event's form.
+    `flags` come from OBX-8 and replace missing facets. `kind` is the kind that the event's form
+    suggests.
     """
     notes: list[str] = []
     if type_:
@@ -90,7 +91,7 @@ T = TypeVar("T")
 
 
 def _word(text: str, table: Mapping[str, T], signs: Signs) -> T | None:
-    """What a word means by a table: the whole text, or the first part of it that is known.
+    """The meaning of a word in a table: of the whole text, or of its first part that is known.
 
     `Audio_Paused` and `audio paused` are `audio-paused`.
     """

@@ -1,7 +1,7 @@
-"""Patients: what of a message may be kept, so that nothing of a patient leaves this package.
+"""Patients: removes patient data from a message.
 
-A list says which segments and fields are kept; all others go. A text that is kept (an alarm's
-label) goes, too, if it holds a name or a number of the patient that the message names.
+A list names the segments and fields that are kept; all others are removed. A kept text (such as an
+alarm's label) is removed, too, if it contains a name or a number of the patient of the message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KEPT_OF_MSH = frozenset({*range(1, 8), 9, 10, 11, 12, 13, 15, 16, 17, 18, 21})
 _FREE = (7, 8)
 """Fields of OBX that may hold any text."""
 _PERSONS = {"PRT": 5, "ROL": 4}
-"""Fields that name a person, of whom the id alone is kept."""
+"""Fields that name a person; only the person's id is kept."""
 _NAMES = {
     "PID": (2, 3, 4, 5, 6, 9, 11, 13, 14, 18, 19, 20, 21),
     "NK1": (2, 4, 5, 6),
@@ -34,8 +34,7 @@ _NAMES = {
     "MRG": (1, 2, 3, 4, 7),
 }
 _SHORTEST = 4
-"""Characters of the shortest name or number that is looked for; shorter ones stand in many words.
-"""
+"""Least characters of a name or number that is searched for; shorter ones occur in many words."""
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _ALARM_WORDS = frozenset(
     {
@@ -84,7 +83,7 @@ _ALARM_WORDS = frozenset(
 
 
 def names_in(message: Segments) -> frozenset[str]:
-    """The names and numbers of the patient and of persons of the message, in small letters."""
+    """The names and numbers of the patient and other persons in a message, in lower case."""
     said = [
         segment[number]
         for segment in message.others
@@ -101,8 +100,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(one for one in found if len(one) >= _SHORTEST) - _ALARM_WORDS
 
 
-def tells(text: str, names: frozenset[str]) -> bool:
-    """Whether a text holds one of these names."""
+def contains_name(text: str, names: frozenset[str]) -> bool:
+    """Whether a text contains one of these names."""
     if not names:
         return False
     lower = text.casefold()
@@ -110,9 +109,9 @@ def tells(text: str, names: frozenset[str]) -> bool:
 
 
 def stripped(data: bytes) -> bytes:
-    """A message without its patient, in UTF-8 with CR after each segment.
+    """A message without patient data, in UTF-8 with CR after each segment.
 
-    It becomes the same facts as the message itself. Raises `NoMessage`.
+    It gives the same facts as the message itself. Raises `NoMessage`.
     """
     message = parse(data)
     names = names_in(message)
@@ -136,7 +135,7 @@ def stripped(data: bytes) -> bytes:
             fields[5] = ""
         if segment[0] == "OBX":
             for number in _FREE if names and len(fields) > _FREE[0] else ():
-                if number < len(fields) and fields[number] and tells(fields[number], names):
+                if number < len(fields) and fields[number] and contains_name(fields[number], names):
                     fields[number] = ""
         elif segment[0] in _PERSONS and len(fields) > (person := _PERSONS[segment[0]]):
             fields[person] = signs.repetition.join(
@@ -154,10 +153,10 @@ def stripped(data: bytes) -> bytes:
 
 
 def _says_alarm(message: Segments, fields: list[str], names: frozenset[str]) -> bool:
-    """Whether OBX-5 is a facet of an alarm that names no patient."""
+    """Whether OBX-5 is a facet of an alarm and names no patient."""
     number, name, _ = coded(fields[3], message.signs.component)
     last = fields[4].rpartition(".")[2] if len(fields) > 4 else ""
     facet = facet_of(number, name)
     if not facet and not (last.isdecimal() and 1 <= int(last[:3]) <= 9):
         return False
-    return not tells(fields[5], names)
+    return not contains_name(fields[5], names)

@@ -1,4 +1,4 @@
-"""Profiles: what is known of a sender that its messages do not say."""
+"""Profiles: what a site states about a sender because its messages do not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SENDERS = 4096  # of which the profile is remembered
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One sender. Words are in small letters; their tables hold the standard's words, too."""
+    """One sender. Words are in lower case; the tables of words include those of the standard."""
 
     name: str = ""
     application: str | None = None
@@ -31,7 +31,7 @@ class Profile:
     port: int | None = None
     """The port it sends to; None: any."""
     facility: str | None = None
-    """What its hospital is called here; None: by MSH-4."""
+    """The facility of its messages; None: MSH-4 names it."""
     zone: Zone | None = None
     identity: Identity = "parent"
     priority: Priority = "medium"
@@ -50,17 +50,17 @@ class Profile:
     bed_form: str | None = None
     """How room and bed make a bed's name, such as `{room}-{bed}`."""
     bed_pattern: re.Pattern[str] | None = None
-    """What of a bed's spelling counts: its groups, joined."""
+    """A pattern for the bed's name: its groups, joined, are the bed."""
     accept: frozenset[str] = frozenset({"P", ""})
-    """Processing ids (MSH-11) that count."""
+    """Accepted processing ids (MSH-11)."""
     heartbeats: frozenset[str] = frozenset()
     roles: Mapping[str, str | None] = field(default_factory=dict)
-    """Roles (ROL-3) by code; None: it is nobody who answers alarms."""
+    """Roles (ROL-3) by code; None: people in this role do not answer alarms."""
 
     __hash__ = object.__hash__  # so that what it makes of a message's words can be remembered
 
     def place(self, unit: str, room: str, bed: str) -> tuple[str, str]:
-        """The names of a unit and a bed, empty where the sender gives none."""
+        """The names of unit and bed; empty if the sender gives none."""
         if self.bed_form is not None and (room or bed):
             bed = self.bed_form.replace("{room}", room).replace("{bed}", bed)
         else:
@@ -71,7 +71,7 @@ class Profile:
         return self.units.get(unit, unit), self.beds.get(bed, bed)
 
     def role(self, code: str, text: str) -> str | None:
-        """What a role is called; None if nobody of this role answers alarms."""
+        """The name of a role; None if people in this role do not answer alarms."""
         for one in (code, text):
             if one in self.roles:
                 return self.roles[one]
@@ -79,7 +79,7 @@ class Profile:
 
 
 class Profiles:
-    """The profiles of all senders: the first one that fits, else the default."""
+    """The profiles of all senders. The first one that matches counts, else the default."""
 
     def __init__(self, known: Sequence[Profile] = (), default: Profile | None = None) -> None:
         self.known = tuple(known)
@@ -87,7 +87,7 @@ class Profiles:
         self._found: dict[tuple[str, str, int | None], Profile] = {}
 
     def of(self, application: str, facility: str, port: int | None = None) -> Profile:
-        """The profile of messages with this MSH-3.1 and MSH-4.1 that came to this port."""
+        """The profile for a message with this MSH-3.1 and MSH-4.1 that arrived on this port."""
         asked = (application, facility, port)
         found = self._found.get(asked)
         if found is None:

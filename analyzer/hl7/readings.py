@@ -1,4 +1,4 @@
-"""Readings: numbers and limits in OBX-5 and OBX-7, in whatever way they are written."""
+"""Readings: the numbers and limits in OBX-5 and OBX-7, in their various notations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST = 64
 
 @lru_cache(maxsize=1 << 12)
 def number(text: str) -> float | None:
-    """The number of a text, whatever sign of comparison precedes it.
+    """The number in a text, without a sign of comparison before it; None if there is none.
 
     >>> number("88"), number(">98"), number("36,5"), number("---")
     (88.0, 98.0, 36.5, None)
@@ -27,7 +27,7 @@ def number(text: str) -> float | None:
 
 @lru_cache(maxsize=1 << 12)
 def limits(text: str) -> tuple[float | None, float | None, float | None]:
-    """Lower limit, upper limit, and the only one where one is given.
+    """The lower limit, the upper limit, and the limit if only one without a direction is given.
 
     >>> limits("90-96"), limits("-10--2"), limits(">98"), limits("")
     ((90.0, 96.0, None), (-10.0, -2.0, None), (None, None, 98.0), (None, None, None))
@@ -49,7 +49,7 @@ def limits(text: str) -> tuple[float | None, float | None, float | None]:
 
 
 def limit_of(text: str, direction: str, value: float | None) -> float | None:
-    """The limit in force: of two, that of the direction, else the one that `value` lies beyond.
+    """The limit in force: of two, that of the direction, else that beyond which `value` lies.
 
     >>> limit_of("90-96", "low", 88.0), limit_of("90-96", "", 99.0), limit_of(">98", "low", 98.0)
     (90.0, 96.0, 98.0)

@@ -16,7 +16,7 @@ _ENVELOPE = (b"FHS", b"BHS", b"BTS", b"FTS")
 
 
 class Piece(NamedTuple):
-    """A stretch of a file: a message, or bytes (`is_message` False) that belong to none."""
+    """A part of a file: a message, or bytes (`is_message` False) that belong to no message."""
 
     line: int
     data: bytes
@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 
 
 def pieces(data: bytes | mmap) -> Iterator[Piece]:
-    """The messages of a file with the number of their first line, and what stands between them.
+    """Split a file into its messages and the bytes between them, each with its first line's number.
 
     >>> file = b"MSH|^~\\\\&|A\\nPID|\\n\\nMSH|^~\\\\&|B\\n"
     >>> [(one.line, one.is_message) for one in pieces(file)]
@@ -43,7 +43,7 @@ def pieces(data: bytes | mmap) -> Iterator[Piece]:
 
 
 def messages(data: bytes) -> list[bytes]:
-    """The messages of one frame or record: one, or those of a batch (FHS, BHS).
+    """The messages of one frame or record: one message, or those of a batch (FHS, BHS).
 
     >>> len(messages(b"BHS|^~\\&\\rMSH|^~\\&|A\\rMSH|^~\\&|B\\rBTS|2\\r"))
     2
@@ -55,7 +55,7 @@ def messages(data: bytes) -> list[bytes]:
 
 
 def _between(data: bytes, line: int, leads: bool) -> Iterator[Piece]:
-    """The message at the beginning of a stretch, and what follows it after a blank line."""
+    """The message at the start of a text, and the rest after a blank line."""
     if leads and not data.startswith(b"MSH"):
         yield from _stray(data, line)
         return

@@ -1,7 +1,8 @@
-"""Acknowledgements of HL7 v2: which code, and the bytes of it.
+"""Acknowledgements of HL7 v2: their code and their bytes.
 
-A positive one says that a message is kept for good, also where it is malformed: a sender would
-repeat that one for ever, and the line would stand. A rejection is for what is never taken here.
+A positive acknowledgement says that the message is stored. Malformed messages get it, too: a sender
+would repeat them for ever, and send nothing else. A rejection means that this service never accepts
+such a message.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Literal
 from analyzer.hl7.text import decode
 
 Verdict = Literal["kept", "again", "never"]
-"""The message is kept; it is to be sent again; it is not taken here."""
+"""`kept`: it is stored. `again`: the sender must send it again. `never`: it is not accepted."""
 Mode = Literal["auto", "accept", "application"]
 _CODES = {"kept": "A", "again": "E", "never": "R"}
 _ENOUGH_FOR_MSH = 8192
@@ -23,9 +24,9 @@ def acknowledgement(
 ) -> bytes:
     """The answer to a message, ended by CR and not yet framed.
 
-    `now` is the time of MSH-7, as HL7 writes it. `auto`: CA, CE, CR for senders of the enhanced
-    mode (MSH-15 is given), else AA, AE, AR. MSH-10 is echoed, in MSA-2 as it came; separators and
-    version are those of the message.
+    `now` is the time for MSH-7, in HL7's format. Mode `auto`: CA, CE, CR for senders in enhanced
+    mode (MSH-15 is given), else AA, AE, AR. MSA-2 repeats MSH-10 unchanged. Separators and version
+    are those of the message.
 
     >>> received = b"MSH|^~\\\\&#|A|B|C|D|||ORU^R40|7|P|2.6\\r"
     >>> acknowledgement(received, "kept", "20260301").split(b"\\r")[1]
@@ -53,7 +54,7 @@ def acknowledgement(
 
 
 def wants_no_answer(data: bytes) -> bool:
-    """Whether a sender of the enhanced mode asks for no acknowledgement (MSH-15 is NE)."""
+    """Whether a sender in enhanced mode wants no acknowledgement (MSH-15 is NE)."""
     head = data[:_ENOUGH_FOR_MSH].splitlines()[0] if data else b""
     fields = head.split(head[3:4]) if len(head) > 8 else []
     return (

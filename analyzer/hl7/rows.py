@@ -1,4 +1,4 @@
-"""Rows: one alarm as the table of episodes holds it, and the facts that tell of it."""
+"""Rows: one alarm in the table of episodes, and the facts made from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from analyzer.model import Action, AlarmEvent, Fact, Kind, Phase, Priority, Response
 
 BETWEEN = "\x1e"
-"""Between the id that a sender gives and what tells its alarms apart, where it gives one twice."""
+"""Separates a sender's id from the fields that distinguish alarms to which it gives the same id."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Row:
     updated: int
     """When its last event was."""
     held: float | None
-    """The reading furthest beyond the limit that no event has told yet."""
+    """The reading furthest beyond the limit that no event contains yet."""
     seen: int
     """When its last message was made."""
 

@@ -1,8 +1,8 @@
-"""Text of HL7 v2: bytes as characters, and characters as segments and fields.
+"""Text of HL7 v2: decodes bytes into characters, and characters into segments and fields.
 
-It knows the separators of a message, its character set, its line ends and its escapes. It refuses
-to know what the fields mean. Nothing here fails on odd bytes: what cannot be read as declared is
-read as well as possible, and noted.
+It handles the separators of a message, its character set, its line ends and its escapes, and not
+the meaning of fields. It does not fail on odd bytes: bytes that do not fit the declared character
+set are decoded as well as possible, and a note says so.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ _CODECS |= {
 _CODECS |= {f"ISOIR{number}": f"iso8859-{part}" for part, number in enumerate(_REGISTERED, 1)}
 _CODECS |= {f"LATIN{number}": f"iso8859-{number}" for number in range(1, 5)}
 _CODECS |= {f"{name}125{n}": f"cp125{n}" for name in ("CP", "WINDOWS") for n in range(9)}
-"""HL7 table 0211 and what senders write instead, by letters and digits; empty: as it comes."""
+"""HL7 table 0211 and other spellings that senders use, by letters and digits; empty: guess it."""
 _ENOUGH_FOR_MSH = 4096
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _USUAL = frozenset({"OBX", "OBR", "PID", "PV1", "ROL", "EVN", "PRT", "NTE", "ORC", "MSA"})
 _FOREIGN = re.compile(r"[A-Z][A-Z0-9]{2}[|^~&\\\\#!$*{]")
-"""What begins a segment of other separators than the message's: it continues no field."""
+"""The start of a segment with other separators than the message's. It does not continue a field."""
 _NULL = '""'
 _START = re.compile(rb"MSH[^A-Za-z0-9\s]")
 
@@ -90,7 +90,7 @@ class Segments(NamedTuple):
 
 
 class NoMessage(ValueError):
-    """Bytes that are no HL7 v2 message: the `field` at fault, and what was `expected`."""
+    """The bytes are not an HL7 v2 message: the `field` at fault, and what was `expected`."""
 
     def __init__(self, field: str, expected: str) -> None:
         super().__init__(f"{field}: expected {expected}")
@@ -99,7 +99,7 @@ class NoMessage(ValueError):
 
 
 def decode(data: bytes) -> tuple[str, str, bool]:
-    """The characters of a message, the codec that gave them, and whether it was guessed.
+    """The characters of a message, the codec used, and whether the codec was guessed.
 
     >>> decode(b"MSH|^~\\\\&|A||||||||||||||||8859/1\\rNTE|\\xe4")[0][-1]
     'ä'
@@ -135,7 +135,7 @@ def _as_utf16(data: bytes) -> tuple[str, str, bool]:
 def _declared(data: bytes) -> str | None:
     """The codec of MSH-18; None if its name is unknown.
 
-    Of several it is UTF-8 if that is one of them and fits, else the first that is one.
+    Of several, it is UTF-8 if that is among them and fits, else the first that is known.
     """
     head = data[:_ENOUGH_FOR_MSH].lstrip().split(b"\r")[0].split(b"\n")[0].decode("latin-1")
     fields = head.split(head[3:4] or "|")
@@ -159,8 +159,10 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def parse(data: bytes) -> Segments:
-    """The segments of one message. Segments end with CR, LF or CRLF; what begins no segment
-    continues the field before it, as a line end inside a field does.
+    """The segments of one message, which end with CR, LF or CRLF.
+
+    A line that does not begin a segment continues the field before it: some senders write line ends
+    inside of fields.
 
     Raises `NoMessage`.
     """
@@ -195,15 +197,13 @@ def parse(data: bytes) -> Segments:
 
 
 def at(segment: list[str], number: int) -> str:
-    """Field `number` of a segment; empty if the segment ends before it, or if it is `""`, which
-    HL7 writes for a value that is deleted.
-    """
+    """Field `number` of a segment; empty if missing, or `""` (HL7's sign for a deleted value)."""
     found = segment[number] if number < len(segment) else ""
     return "" if found == _NULL else found
 
 
 def part(text: str) -> str:
-    """A part of a field, without blanks; empty for `""`."""
+    """A part of a field, without surrounding blanks; empty for `""`."""
     text = text.strip()
     return "" if text == _NULL else text
 
@@ -235,7 +235,7 @@ def unescaped(text: str, signs: Signs, codec: str = "utf-8") -> str:
 
 
 def _sequence(name: str, signs: Signs, codec: str) -> str | None:
-    """What an escape sequence stands for; None if this is none."""
+    """The text of an escape sequence; None if it is not one."""
     plain = {
         "F": signs.field,
         "S": signs.component,
@@ -265,5 +265,5 @@ def _sequence(name: str, signs: Signs, codec: str) -> str | None:
 
 
 def begins(data: bytes) -> bool:
-    """Whether a message begins here."""
+    """Whether a message begins at this line."""
     return _START.match(data) is not None

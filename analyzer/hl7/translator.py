@@ -1,7 +1,7 @@
-"""Translator: messages in, facts or a reason out.
+"""Translator: turns messages into facts, or says why it cannot.
 
-It holds what earlier messages have told: the alarms that are open, and the assignments in force.
-Each message is applied wholly or not at all; of one with several alarms that holds for each alarm.
+It keeps the state that earlier messages have built: the open alarms, and the assignments in force.
+A message is applied as a whole or not at all. If it has several alarms, that holds for each alarm.
 """
 
 from __future__ import annotations
@@ -30,39 +30,40 @@ KINDS: tuple[Kind, ...] = (
     "dropped",
     "rejected",
 )
-"""What a message becomes. `unchanged` shows that an alarm lasts; `dropped` is none of our business.
+"""What a message becomes. `unchanged`: it only shows that an alarm lasts. `dropped`: the service
+does not use messages of its type.
 """
 _OTHERWISE = "unnamed sender"
 _LONGEST_NAME = 64
 
 
 class Refusal(NamedTuple):
-    """Why a message gives no fact: the field, and what was expected. Never a value of it."""
+    """Why a message gives no fact: the field and what was expected, never the field's value."""
 
     field: str
     expected: str
 
 
 class Outcome(NamedTuple):
-    """What one message became, by which rule, and what had to be assumed (`notes`)."""
+    """What one message became, by which rule, and which assumptions were made (`notes`)."""
 
     kind: Kind
     rule: str
     facts: tuple[Fact, ...]
     notes: tuple[str, ...]
     sender: str
-    """For people and metrics: the profile's name, else MSH-3.1 and MSH-4.1."""
+    """The sender's name for people and metrics: the profile's, else MSH-3.1 and MSH-4.1."""
     facility: str
     message_type: str
     sent: int | None
     """MSH-7 in ms since 1970."""
     unmapped: str | None = None
-    """An event code of no nomenclature and no profile."""
+    """An event code that is in no nomenclature and no profile."""
     refusal: Refusal | None = None
 
 
 class Translator:
-    """The state of the senders whose messages it is given, in the order they were sent."""
+    """Translates the messages of senders, each sender's in the order in which they were sent."""
 
     def __init__(self, profiles: Profiles | None = None) -> None:
         self.profiles = Profiles() if profiles is None else profiles
@@ -73,9 +74,9 @@ class Translator:
         self.changed_clocks: set[str] = set()
 
     def translate(self, data: bytes, port: int | None = None) -> Outcome:
-        """Apply one message, or those of a batch; `port` is where it came in, if known.
+        """Apply one message, or those of a batch. `port`: where it arrived, if known.
 
-        It raises nothing.
+        It raises no exception.
         """
         several = messages(data)
         if len(several) == 1:
@@ -121,9 +122,9 @@ class Translator:
             if header.processing not in profile.accept:
                 return outcome("dropped", Added("not production", (), ("processing_id",)))
             if header.sent is not None:
-                self._hear(sender, header.sent)
+                self._note_clock(sender, header.sent)
             apply = _readers.get(header.type)
-            if apply is None or not is_told(header):
+            if apply is None or not may_have_facts(header):
                 return outcome("dropped", Added("no alarm message"))
             if not facility:
                 raise NoMessage("MSH-4", "a facility; or name it in a profile")
@@ -167,7 +168,7 @@ class Translator:
         assumed: tuple[str, ...],
         outcome: Callable[..., Outcome],
     ) -> Outcome:
-        """One alarm of a message."""
+        """Apply one alarm of a message."""
         if alert.code in profile.heartbeats or is_heartbeat(
             alert.code, alert.label, alert.priority if alert.priority_given else None
         ):
@@ -216,7 +217,7 @@ class Translator:
         added = self.roster.add(message, header, facility, sender, profile)
         return outcome("assignment" if added.facts else "dropped", added)
 
-    def _hear(self, sender: str, sent: int) -> None:
+    def _note_clock(self, sender: str, sent: int) -> None:
         if sent > self.clocks.get(sender, -1):
             self.clocks[sender] = sent
             self.changed_clocks.add(sender)
@@ -238,11 +239,11 @@ _FIELDS = {
     "clinician": "ROL-4",
     "at": "OBX-14",
 }
-"""The field of a message behind the field of a fact."""
+"""The field of a message from which a field of a fact comes."""
 
 
 def facility_of(message: Segments, header: Header, profile: Profile) -> tuple[str, tuple[str, ...]]:
-    """Which hospital a message is about: the profile's, MSH-4, else PV1-3.4, else MSH-3.
+    """The facility of a message: the profile's, else MSH-4, else PV1-3.4, else MSH-3.
 
     A PCD-05 message goes back to the system that sent the alarm. So MSH-6, its receiving facility,
     names the hospital.
@@ -268,12 +269,12 @@ def facility_of(message: Segments, header: Header, profile: Profile) -> tuple[st
 
 
 def shown_name(header: Header) -> str:
-    """What a sender without a profile is called."""
+    """The name of a sender without a profile."""
     name = " ".join(filter(None, (header.application, header.facility)))
     return name[:_LONGEST_NAME] if name and name.isprintable() else _OTHERWISE
 
 
-def is_told(header: Header) -> bool:
+def may_have_facts(header: Header) -> bool:
     """Whether messages of this type may become facts: alarms, answers to them, and staff."""
     if header.type == "ORU":
         return header.trigger == "R40" or header.structure == "ORU_R40"
@@ -281,7 +282,7 @@ def is_told(header: Header) -> bool:
 
 
 def _groups(message: Segments) -> Iterator[tuple[list[str] | None, list[list[str]]]]:
-    """Each OBR with its OBX that hold an alarm; all of them if no single group can be told."""
+    """Each OBR that has an alarm, with its OBX. A single group is taken as it is."""
     groups: list[tuple[list[str] | None, list[list[str]]]] = []
     for segment in message.others:
         if segment[0] == "OBR":
@@ -305,7 +306,7 @@ def _is_of_alarm(obx: list[str], message: Segments) -> bool:
 
 
 def _joined(results: list[Outcome]) -> Outcome:
-    """Of a message with several alarms: rejected if one of them is, with the others' facts."""
+    """The outcome of several alarms: rejected if one of them is, with the facts of the others."""
     facts = tuple(fact for one in results for fact in one.facts)
     notes = tuple(note for one in results for note in one.notes)
     first = min(results, key=lambda one: (one.refusal is None, KINDS.index(one.kind)))
@@ -313,7 +314,7 @@ def _joined(results: list[Outcome]) -> Outcome:
 
 
 def parts(translator: Translator) -> dict[str, Any]:
-    """What a translator holds, counted: for people."""
+    """Counts of the state of a translator, for people."""
     return {
         "open": translator.episodes.open,
         "waiting": translator.episodes.waiting,

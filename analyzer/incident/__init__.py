@@ -1,8 +1,8 @@
-"""Incidents: from a moment that went wrong to the changes of the system that would have prevented
-its conditions.
+"""Incidents: analyses the conditions around a moment that went wrong.
 
-It knows facts, the engine and the policy. It refuses to know people's names, and what would have
-become of a patient. `docs/incidents.md` explains the method.
+The result names changes of the system that would have prevented these conditions. The analysis uses
+facts, the engine and the policy. It does not use people's names, and it makes no claim about what
+would have happened to a patient. `docs/incidents.md` explains the method.
 """
 
 from analyzer.incident.analysis import NOTHING, analyse, texts

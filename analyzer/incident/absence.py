@@ -17,11 +17,11 @@ from analyzer.model.episodes import EpisodeRecord
 from analyzer.model.policy import HOUR, MINUTE, STALE
 
 LONG = 10 * MINUTE
-"""A signal lost, or an alarm silenced, for longer is told (our own: an ISA-18.2 interval)."""
-LONG_OF_UNIT = 30 * MINUTE
-"""The same where no bed is in question: somewhere on a unit a sensor is usually off for a while
-(our own).
+"""A signal lost, or an alarm silenced, for longer than this (ms) is reported (our own: the
+10-minute interval of ISA-18.2).
 """
+LONG_OF_UNIT = 30 * MINUTE
+"""The same (ms) for a question about a whole unit, where some sensor is usually off (our own)."""
 _QUIETENING = ("silence", "pause")
 _AT_THE_BED = ("attend", "consult", "intervene", "adjust_limits")
 _RESPONSE = ("at", "action", "alarm_id", "bed", "event_id")
@@ -30,12 +30,12 @@ _OFF = re.compile(
     r"(ALL[ _-]*)?(OFF|PAUSE|SUSPEND|INHIBIT|INACTIV|DISABLE|SILENC|MUTE)",
     re.IGNORECASE,
 )
-"""How devices say that their alarms are off: "Alarms off", "ALARM_PAUSED", "Audio off"."""
+"""Texts with which devices report that their alarms are off: "Alarms off", "ALARM_PAUSED"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Something that could not be heard or seen at a bed in [since, until) (ms)."""
+    """A lost signal, or a silenced alarm, at a bed in [since, until) (ms)."""
 
     bed: str
     since: int
@@ -49,12 +49,12 @@ class Absent:
 
 
 def long_for(bed: str | None) -> int:
-    """For how long something is absent before it is told (ms)."""
+    """The shortest absence that is reported (ms)."""
     return LONG_OF_UNIT if bed is None else LONG
 
 
 def signals_lost(history: History, begin: int, at: int) -> list[Absent]:
-    """Technical alarms that sounded in (begin, at] and lasted; the longest first."""
+    """Long technical alarms that sounded in (begin, at]; the longest first."""
     bed, found = history.question.bed, []
     least = long_for(bed)
     for one in history.alarms.sounding(begin, at):
@@ -67,7 +67,7 @@ def signals_lost(history: History, begin: int, at: int) -> list[Absent]:
 
 
 def fallen_silent(history: History, known: Completeness) -> list[Absent]:
-    """Devices from which nothing came any more though the feed went on; the longest first."""
+    """Devices that stopped sending while the feed continued; the longest first."""
     question, found = history.question, []
     alarms = {one.alarm_id: one for one in history.alarms.records}
     for one in known.dark:
@@ -80,16 +80,16 @@ def fallen_silent(history: History, known: Completeness) -> list[Absent]:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The responses of a unit, as absences need them; times in ms, ascending."""
+    """The responses of a unit, indexed for the search for absences; times in ms, ascending."""
 
     quietened: dict[str, list[tuple[int, str]]]
-    """By alarm id: its silences and pauses, and their ids. An id that is used again has those of
-    several alarms.
+    """By alarm id: silences and pauses, and their ids. If several alarms have the same id, it has
+    those of all of them.
     """
     quietened_beds: dict[str, tuple[int, str]]
     """By bed: the last silence or pause of all its alarms, and its id."""
     tended: dict[str, list[int]]
-    """By bed: when somebody was there."""
+    """By bed: when somebody was at the bed."""
 
     @classmethod
     def of(cls, history: History) -> Answers:
@@ -109,7 +109,7 @@ class Answers:
         return found
 
     def first_quietened(self, one: EpisodeRecord) -> tuple[int, str] | None:
-        """The first silence or pause of an alarm while it went on, and its id."""
+        """The first silence or pause of an alarm while it lasted, and its id."""
         during = (said for said in self.quietened.get(one.alarm_id, ()) if one.start <= said[0])
         found = next(during, None)
         return found if found is not None and found[0] <= one.end else None
@@ -120,8 +120,8 @@ class Answers:
 
 
 def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Absent]:
-    """Alarms that were silenced or paused, went on in (begin, at], and had nobody at the bed; the
-    longest first.
+    """Alarms that were silenced or paused and lasted in (begin, at] while nobody was at the bed;
+    the longest first.
     """
     found = []
     for one in history.alarms.sounding(begin, at):
@@ -129,7 +129,7 @@ def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Ab
         if history.question.bed not in (None, one.bed) or quietened is None:
             continue
         since, event = quietened
-        # At the bed somebody may treat the patient; a lost signal is back when its alarm ends.
+        # Somebody at the bed may be treating the patient. A lost signal ends with its alarm.
         tended = [] if one.kind == "technical" else answers.tended_after(one.bed, since)
         until = min([end_of(one, at), *tended])
         least = long_for(history.question.bed)
@@ -140,8 +140,8 @@ def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Ab
 
 
 def muted_beds(history: History, answers: Answers) -> list[Absent]:
-    """Beds whose alarms were all paused or switched off, and that had no alarm and nobody since;
-    the longest first.
+    """Beds whose alarms were all paused or switched off, and that have since had no alarm and
+    nobody at the bed; the longest first.
     """
     question, found = history.question, []
     for bed, (since, event) in answers.quietened_beds.items():
@@ -162,7 +162,7 @@ def muted_beds(history: History, answers: Answers) -> list[Absent]:
 
 
 def _switched_off(history: History) -> list[Absent]:
-    """Messages of a device that its alarms are off or paused."""
+    """Alarms with which a device reports that its alarms are off or paused."""
     question, alarms = history.question, history.facts.alarms
     since: dict[str, tuple[int, str, str]] = {}
     ended: dict[str, int] = {}

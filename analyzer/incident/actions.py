@@ -1,8 +1,8 @@
 """Actions: changes of the system that the evidence supports, each with an owner and a measure.
 
-Strength follows the action hierarchy of RCA2 (NPSF 2015): stronger actions take the hazard away,
-intermediate ones reduce the load or add redundancy, weaker ones rely on attention. Weaker ones are
-never proposed here.
+Strength follows the action hierarchy of RCA2 (NPSF 2015): stronger actions remove the hazard,
+intermediate ones reduce the load or add redundancy, and weaker ones rely on attention. Weaker ones
+are never proposed.
 """
 
 from __future__ import annotations
@@ -124,11 +124,11 @@ _BY_FACTOR: dict[str, tuple[str, str, Strength, str, str]] = {
     ),
 }
 LOAD = ("staffing", "overload", "flood", "protected_time", "unanswered")
-"""The kinds of factor that counterfactuals of load concern."""
-_TOLD = "It changes what people are told, and not the load: its effect here is not computed."
+"""The kinds of factor to which counterfactuals of load apply."""
+_NOT_LOAD = "It changes which alarms reach people, not the load: its effect is not computed."
 _REVIEW_DAYS = 30
 _MOST = 3
-"""Load changes proposed, the best first (our own: a review can own a few)."""
+"""Most load changes that are proposed (our own: a review can follow up a few)."""
 
 
 def actions(
@@ -136,14 +136,14 @@ def actions(
 ) -> tuple[Action, ...]:
     """The changes that the factors and counterfactuals support; none without factors.
 
-    Those on what was not heard come first, then what would have prevented a state, then what would
-    have delayed it.
+    Changes for lost signals and silenced alarms come first, then those that would have prevented a
+    state, then those that would have delayed it.
     """
     found: list[Action] = []
     for number, one in enumerate(factors):
         if one.kind in _BY_FACTOR:
             change, owner, strength, numerator, denominator = _BY_FACTOR[one.kind]
-            _add(found, change, owner, strength, (number,), numerator, denominator, _TOLD, None)
+            _add(found, change, owner, strength, (number,), numerator, denominator, _NOT_LOAD, None)
     of_load = tuple(number for number, one in enumerate(factors) if one.kind in LOAD)
     if of_load:
         useful = [

@@ -1,4 +1,4 @@
-"""The alarms of a unit around a moment, as the engine has folded them."""
+"""The alarms of a unit around a moment, as the engine computed them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ class Alarms:
         return cls(tuple(_with_lost_ends(found)))
 
     def between(self, begin: int, end: int) -> Iterator[EpisodeRecord]:
-        """Those that started in (begin, end]."""
+        """The alarms that started in (begin, end]."""
         return (one for one in self.records if begin < one.start <= end)
 
     def sounding(self, begin: int, end: int) -> Iterator[EpisodeRecord]:
-        """Those that sounded at some time in (begin, end]."""
+        """The alarms that sounded at some time in (begin, end]."""
         return (one for one in self.records if one.start <= end and one.end > begin)
 
 
 def _with_lost_ends(ordered: list[EpisodeRecord]) -> Iterator[EpisodeRecord]:
-    """The same alarms, but an open one ends where its end must have been lost: at the next alarm
-    of the same code of the device, or, if a sensor was off, at the next reading of this sensor
-    beyond a limit. A device raises a condition once at a time, and a sensor that is off measures
-    nothing.
+    """The same alarms, in which an open alarm whose end was lost gets an end.
+
+    It ends at the next alarm of the device with the same code, because a device raises a condition
+    once at a time. If a sensor was off, it ends at the sensor's next alarm with a reading, because
+    a sensor that is off measures nothing.
     """
     raised: dict[tuple[str, ...], list[int]] = {}
     for one in ordered:
@@ -75,16 +76,16 @@ def name_of(one: EpisodeRecord) -> str:
 
 
 def end_of(one: EpisodeRecord, now: int) -> int:
-    """When it ended, or `now` while it is open."""
+    """When an alarm ended; `now` if it is open."""
     return now if one.end >= OPEN else min(one.end, now)
 
 
 STALE_OF_UNIT = 12 * HOUR
-"""Where no bed is in question, a signal that has been lost for a whole shift is one whose end got
-lost, or that of an empty bed (our own).
+"""For a question about a whole unit: a signal that has been lost for a whole shift (ms) is taken
+for one whose end was lost, or for an empty bed (our own).
 """
 
 
 def is_stale(one: EpisodeRecord, now: int, longest: int = STALE) -> bool:
-    """Whether it has been open for so long (ms) that its end must have been lost."""
+    """Whether an alarm has been open for so long (ms) that its end must have been lost."""
     return one.end >= OPEN and now - one.start > longest

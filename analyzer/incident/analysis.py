@@ -32,13 +32,13 @@ def analyse(
     goes_on: bool = False,
     held_since: int | None = None,
 ) -> Incident:
-    """What the facts say about the moment of the question.
+    """Analyse the moment of the question.
 
-    Facts after that moment do not count, and other facilities do not; but they show that the
-    recording went on. The order of facts does not matter. `finished_only`: alarms that had not
-    ended are not among the facts, as in an archive. `goes_on`: the recording goes on, whatever the
-    facts show, as in a worker. `held_since` (ms): older facts may have been forgotten; a
-    figure that needs them is not told.
+    Facts after that moment, and of other facilities, are not counted; they only show that the
+    recording continued. The order of facts does not matter. `finished_only`: the facts lack alarms
+    that had not ended, as in an archive. `goes_on`: the recording continues, whatever the facts
+    show, as in a worker. `held_since` (ms): older facts may be missing, so figures that need them
+    are not given.
     """
     own = facts.of_facility(question.facility, question.at)
     goes_on = goes_on or facts.has_after(question.facility, question.at)
@@ -71,7 +71,7 @@ def analyse(
 
 
 def texts(found: Incident) -> list[str]:
-    """All sentences of an answer that this program wrote."""
+    """All sentences of an answer that this program composed."""
     return [
         found.summary,
         *(one.statement for one in (*found.factors, *found.not_factors)),
@@ -85,7 +85,7 @@ def texts(found: Incident) -> list[str]:
 
 
 def _names(history: History) -> set[str]:
-    """Words of the hospital in these sentences: they are facts, and the guard is not for them."""
+    """The hospital's own names in these sentences: the word guard ignores them."""
     found: set[str] = set(history.staff(history.question.begin, history.question.at))
     for one in history.alarms.records:
         found |= {one.bed, one.device_id, name_of(one), "/".join(type_of(one))}
@@ -122,7 +122,7 @@ def _kinds(found: Iterable[Factor]) -> str:
 
 
 def _with_counterfactuals(one: Factor, tried: list[Counterfactual]) -> Factor:
-    """With the indexes of what was tried on its condition."""
+    """The factor with the indexes of the counterfactuals for its condition."""
     wanted = "overload" if one.kind in LOAD else one.kind
     places = [number for number, of in enumerate(tried) if of.condition["kind"] == wanted]
     return replace(one, counterfactuals=tuple(places))

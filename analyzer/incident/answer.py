@@ -1,4 +1,4 @@
-"""The answer: immutable, the same for the same facts in any order."""
+"""The answer of an analysis. It is immutable, and does not depend on the order of the facts."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ VERDICTS: tuple[Verdict, ...] = (
     "not_assessable",
     "refused",
 )
-"""The best first."""
+"""Verdicts, the best first."""
 Confidence = Literal["high", "moderate", "low"]
 Strength = Literal["stronger", "intermediate", "weaker"]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline: `at` and `until` in ms, and the ids of the records it rests on.
+    """A line of the timeline: `at` and `until` in ms, and the ids of its records.
 
-    `until`: of what lasted, None if it still did at the moment in question or does not last.
+    `until`: when it ended; None if it lasted beyond the moment in question, or is a point in time.
     `bed`, `clinician`: whom it concerns; both None: the unit.
     """
 
@@ -69,10 +69,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A condition that was looked at. `limit` is that of the policy, where it has one.
+    """A condition that was examined. `limit` is that of the policy, if it has one.
 
-    `counterfactuals` are indexes of those that concern it. `confidence` is that of a figure among
-    its comparable hours, or of what records show; None where nothing can be said.
+    `counterfactuals`: the indexes of those for this condition. `confidence`: how sure the
+    comparison with comparable hours, or the evidence of the records, is; None if nothing can be
+    said.
     """
 
     kind: Kind
@@ -88,8 +89,8 @@ class Factor:
 class Counterfactual:
     """What one change would have done to one condition.
 
-    `dose` holds the change in the lever's own terms. `condition`: kind, subject and time.
-    `hidden_actionable`: alarms of class actionable that the change would have hidden.
+    `dose`: the change in the lever's own terms. `condition`: kind, subject and time.
+    `hidden_actionable`: how many actionable alarms the change would have suppressed.
     """
 
     lever: Lever
@@ -102,7 +103,7 @@ class Counterfactual:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How `compare` can tell later whether an action worked."""
+    """The measure with which `compare` can later show whether an action worked."""
 
     numerator: str
     denominator: str
@@ -120,18 +121,19 @@ class Action:
     factors: tuple[int, ...]
     measure: Measure
     effect: str
-    """What it would have done here, and what it would have cost."""
+    """Its effect in this window, and its cost."""
     counterfactual: int | None = None
-    """The index of the counterfactual that it rests on."""
+    """The index of the counterfactual on which it is based."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAlarm:
-    """An alarm type that sounded in the window, and its history at the bed (the unit, if no bed is
-    in question) before: `limit` in force as the last alarm showed it.
+    """An alarm type that sounded in the window, and its history at the bed before (of the unit, if
+    no bed is in question).
 
-    `raised`, `answered`: how many in the `days` before, and how many had a response.
-    `non_actionable`: among those known to have needed somebody or not. No feed tells a delay.
+    `limit`: the limit in force, from the last alarm. `raised`, `answered`: how many there were in
+    the `days` before, and how many of them had a response. `non_actionable`: the share among the
+    classified ones. Alarm feeds do not contain delays.
     """
 
     type: tuple[str, str, str]
@@ -153,7 +155,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class BedHour:
-    """A bed of the unit in the window: alarms that sounded, how many of them were answered, and
+    """A bed of the unit in the window: how many alarms sounded, how many of them were answered and
     silenced (None: no responses were recorded), and the longest technical alarm.
     """
 
@@ -166,7 +168,7 @@ class BedHour:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What the facts say about a moment. It is input to a review, never its verdict."""
+    """The analysis of a moment. It is input to a review, never its verdict."""
 
     question: Question
     summary: str

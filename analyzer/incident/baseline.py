@@ -1,9 +1,9 @@
 """The baseline: the same figure in comparable hours of the same unit.
 
-Comparable are stretches as long as the window that end at the same local hour, on days of the same
-kind (Monday to Friday, or the weekend). Windows of up to an hour have those that end an hour
-earlier or later, too; longer ones would overlap, and count one night several times. If fewer than
-`LEAST` of them were recorded, days of both kinds are taken.
+Comparable hours are periods as long as the window that end at the same local hour, on days of the
+same kind (Monday to Friday, or the weekend). For windows of up to an hour, periods that end an hour
+earlier or later count, too; longer ones would overlap, and one night would count several times. If
+fewer than `LEAST` periods were recorded, days of both kinds are used.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from analyzer.incident.question import BASELINE_DAYS, Question
 from analyzer.model.policy import HOUR, MINUTE
 
 LEAST = 8
-"""With fewer comparable stretches than this, there is no baseline (our own: below that, the highest
-of them is no ninetieth percentile).
+"""With fewer comparable periods there is no baseline (our own: the highest of fewer values is not a
+ninetieth percentile).
 """
 _DAY = 24 * HOUR
 _NEAR = (0, -HOUR, HOUR)
@@ -25,20 +25,20 @@ _THURSDAY = 3  # 1970-01-01
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """`median` of `n` comparable stretches, and the share of them (per cent) with a smaller value;
-    equal values count half.
+    """`median` of `n` comparable periods, and the share of them (per cent) with a smaller value,
+    where equal values count half.
     """
 
     n: int
     median: float
     percentile: float
     others: tuple[float, ...] = field(default=(), repr=False)
-    """Their values, ascending."""
+    """The values of the periods, ascending."""
     window: int = field(default=HOUR, repr=False)
 
     @property
     def what(self) -> str:
-        """What was compared: "comparable hours", or stretches of another length."""
+        """What was compared: "comparable hours", or periods of another length."""
         if self.window == HOUR:
             return "comparable hours"
         minutes = self.window // MINUTE
@@ -47,7 +47,7 @@ class Baseline:
 
 
 def comparable(question: Question, first: int, seen: Callable[[int, int], bool]) -> list[int]:
-    """The ends (ms) of comparable stretches after `first`, ascending.
+    """The ends (ms) of comparable periods after `first`, ascending.
 
     `seen(begin, end)`: whether the alarm feed was there.
     """
@@ -64,7 +64,7 @@ def comparable(question: Question, first: int, seen: Callable[[int, int], bool])
 
 
 def baseline(value: float, others: Sequence[float], window: int = HOUR) -> Baseline | None:
-    """Where `value` stands among others; None with fewer than `LEAST`.
+    """Compare `value` with others; None with fewer than `LEAST`.
 
     >>> baseline(30.0, [float(one) for one in range(10)])
     Baseline(n=10, median=4.5, percentile=100.0)

@@ -1,8 +1,8 @@
-"""Candidates: the single changes that are tried on a condition, the smallest dose of each lever
-first.
+"""Candidates: the single changes that are tried on a condition, from the smallest dose of each
+lever.
 
-Settings are tried on the alarm types, and on the devices, with most alarms within an hour of the
-condition. Beds change hands `AHEAD` before it, or when the shift begins.
+Settings are tried on the alarm types and the devices with most alarms within an hour of the
+condition. Beds are reassigned `AHEAD` before it, or when the shift begins.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from analyzer.model.episodes import EpisodeRecord
 from analyzer.model.policy import HOUR, MINUTE, SECOND
 
 AHEAD = 90 * MINUTE
-"""So long before the condition beds change hands: an hour of alarms, and the cool-down, are over
-when it begins.
+"""How long before the condition beds are reassigned (ms): the hour that a measure counts, and the
+cool-down, are over when the condition begins.
 """
 _TYPES, _DEVICES = 4, 2
-"""How many alarm types and devices are tried, to bound the work (our own)."""
+"""Most alarm types and devices that are tried; it bounds the work (our own)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class Candidate:
     hidden: tuple[str, ...] = ()
     refused: str = ""
     beds: Mapping[str, str] = field(default_factory=dict)
-    """Who takes which bed."""
+    """The new clinician of each bed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a change is tried: the facts as they are, the moment of the condition within the window
-    (ms), and who was in it (None: the unit).
+    """The condition on which a change is tried: the facts, its moment within the window (ms), and
+    its clinician (None: the unit).
     """
 
     base: History
@@ -53,14 +53,14 @@ class Place:
 
     @property
     def near(self) -> tuple[int, int]:
-        """The time whose alarms made the condition, or would have made it a little later."""
+        """The time whose alarms caused the condition, or would have caused it a little later."""
         return self.moment - HOUR, min(self.moment + HOUR, self.base.question.at)
 
     def on_duty(self) -> dict[str, list[str]]:
         return clinicians_on_duty(self.base.facts, self.base.question.unit, self.moment)
 
     def moved(self, beds: Mapping[str, str], facts: Facts | None = None) -> Facts:
-        """The facts with beds given to others."""
+        """The facts with beds assigned to others."""
         facts = self.base.facts if facts is None else facts
         since = self.moment - AHEAD
         return levers.moved(facts, self.base.question.unit, beds, since, self.moment)
@@ -86,7 +86,7 @@ class Place:
 
 
 def candidates(lever: Lever, place: Place) -> Iterator[Candidate]:
-    """What is tried of a lever, the smallest dose first."""
+    """The candidates of a lever, the smallest dose first."""
     return _TRIED[lever](place)
 
 
@@ -120,7 +120,7 @@ def _hold_offs(place: Place) -> Iterator[Candidate]:
 
 
 def _priorities(place: Place) -> Iterator[Candidate]:
-    """Alarms of low priority of a type sound at the bed only."""
+    """Low-priority alarms of a type sound only at the bed."""
     for wanted, alarms in place.types():
         if hidden := [one.alarm_id for one in alarms if one.priority == "low"]:
             yield place.hiding({"type": wanted, "priority": "info"}, hidden)
@@ -139,7 +139,7 @@ def _devices(place: Place) -> Iterator[Candidate]:
 
 
 def _beds(place: Place) -> Iterator[Candidate]:
-    """One bed of the clinician belongs to a colleague who is on duty with them."""
+    """A colleague on duty takes over one bed of the clinician."""
     on_duty, giver = place.on_duty(), place.clinician
     own = on_duty.get(giver, []) if giver is not None else []
     if len(own) < 2:
@@ -155,7 +155,7 @@ def _beds(place: Place) -> Iterator[Candidate]:
 
 
 def _staff(place: Place) -> Iterator[Candidate]:
-    """One or two more clinicians take beds from those who have most alarms."""
+    """One or two more clinicians take over beds from those with most alarms."""
     on_duty = place.on_duty()
     for count in (1, 2):
         if beds := _shared_out(place, on_duty, count):
@@ -163,7 +163,7 @@ def _staff(place: Place) -> Iterator[Candidate]:
 
 
 def _shared_out(place: Place, on_duty: Mapping[str, list[str]], count: int) -> dict[str, str]:
-    """The beds that `count` more clinicians take, so that nobody has more than the average."""
+    """The beds that `count` more clinicians take over, so that nobody has more than the average."""
     total = sum(map(len, on_duty.values()))
     share = max(1, total // (len(on_duty) + count))
     free = [
@@ -181,7 +181,7 @@ def _added(number: int) -> str:
 
 
 def _ratio(place: Place) -> Iterator[Candidate]:
-    """Nobody has more beds than the policy's limit; those above it go to whoever has fewest."""
+    """Nobody has more beds than the policy's limit; the rest go to whoever has fewest."""
     question, on_duty = place.base.question, place.on_duty()
     levels = place.base.policy.overload.levels(question.facility, question.unit)
     level = levels["beds"].elevated
@@ -214,4 +214,4 @@ _TRIED: dict[Lever, Callable[[Place], Iterator[Candidate]]] = {
     "move_bed": _beds,
 }
 LEVERS: tuple[Lever, ...] = tuple(_TRIED)
-"""Those that are computed by the engine."""
+"""The levers whose effect the engine computes."""

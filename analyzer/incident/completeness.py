@@ -1,5 +1,5 @@
-"""Completeness: which channels were recorded around a moment, where they have gaps, and what cannot
-be told because of it.
+"""Completeness: which channels were recorded around a moment, where they have gaps, and which
+figures are therefore not available.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from analyzer.incident.question import Question
 from analyzer.model.policy import HOUR, MINUTE, Policy
 
 LEAST_GAP = 10 * MINUTE
-"""A shorter silence is no gap (our own: an ISA-18.2 interval)."""
+"""A shorter silence (ms) is not a gap (our own: the 10-minute interval of ISA-18.2)."""
 UNLIKELY = 1e-6
-"""A silence is a gap if so long a one is less likely than this at the usual rate (our own; alarms
-come in bursts, so a rate promises less than that of independent events).
+"""A silence is a gap if its probability at the usual rate of alarms is below this (our own; it is
+small because alarms come in bursts, and the probability assumes independent events).
 """
 UNLIKELY_AFTER_WARNING = 0.02
-"""The same for a device whose last word was about its power (our own: it has said why)."""
+"""The same for a device whose last alarm was about its power, which explains the silence (our own).
+"""
 _POWER = re.compile("BATT|POWER", re.IGNORECASE)
 HORIZON = Policy().horizon
-"""After so long (ms) an alarm id may be used again."""
+"""After this time (ms) an alarm id may be reused."""
 _LATEST = 8
 _LEAST_EVENTS = 2
 _USUAL = 24 * HOUR
@@ -42,7 +43,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Dark:
-    """A device that fell silent: its bed, since when (ms), and the last alarm that it sent."""
+    """A device that stopped sending: its bed, since when (ms), and its last alarm."""
 
     bed: str
     since: int
@@ -58,13 +59,13 @@ class Completeness:
     of_bed: bool
     """Whether the bed in question, if there is one, ever sent an alarm."""
     outside: Spans = ()
-    """Those gaps in which the recording had not begun or was over, or in which too few alarms came
-    to know whether the feed was there. They say nothing of the feed.
+    """The gaps before the recording began, after it ended, or in which too few alarms are usual to
+    know whether the feed worked. They are no evidence of a fault of the feed.
     """
     why_outside: str = ""
 
     def is_seen(self, moment: int) -> bool:
-        """Whether the alarm feed was there at a moment."""
+        """Whether the alarm feed worked at a moment."""
         return self.alarms.recorded and not any(
             begin <= moment <= end for begin, end in self.alarms.gaps
         )
@@ -79,7 +80,7 @@ class Completeness:
 
     @property
     def minutes_of_feed_gaps(self) -> float:
-        """Of the gaps, without the time outside of the recording."""
+        """Minutes of the gaps without the time outside of the recording."""
         return (
             sum(end - begin - union_of(self.outside, begin, end) for begin, end in self.alarms.gaps)
             / MINUTE
@@ -93,10 +94,10 @@ def completeness(
     finished_only: bool = False,
     goes_on: bool = False,
 ) -> Completeness:
-    """What is recorded of the unit's facility up to the moment of the question.
+    """Find what was recorded in the unit's facility up to the moment of the question.
 
-    `finished_only`: alarms that had not ended are not among the facts. `goes_on`: the recording did
-    not end with these facts.
+    `finished_only`: the facts lack alarms that had not ended. `goes_on`: the recording continued
+    after these facts.
     """
     alarms, roster, responses = facts.alarms, facts.assignments, facts.responses
     unit, begin, at = question.unit, question.begin, question.at
@@ -177,8 +178,8 @@ def completeness(
 def _outside(
     facts: Facts, times: Sequence[int], gaps: Spans, question: Question, goes_on: bool
 ) -> tuple[Spans, str]:
-    """The parts of the window in which the alarms of a unit, at `times`, say nothing of the feed;
-    and why.
+    """The parts of the window in which the alarms of a unit, at `times`, cannot show whether the
+    feed worked, and why.
     """
     begin, at = question.begin, question.at
     first = facts.alarms["at"][0]
@@ -203,16 +204,16 @@ def _outside(
 
 
 def silences(times: Sequence[int], begin: int, end: int) -> Spans:
-    """Silences of the events at `times` (ascending) that are too long for their usual rate,
+    """Silences between events at `times` (ascending) that are too long for their usual rate,
     clipped to [begin, end).
     """
     before = [one for one in times if end - _USUAL - HOUR < one <= end]
     if len(before) < 2:
         return ()
-    # The rate of the time in which it sent: a long silence does not make itself usual.
+    # The rate excludes long silences; otherwise a long silence would itself lower the usual rate.
     steps = [later - earlier for earlier, later in pairwise(before)]
     active = sum(step for step in steps if step < 2 * HOUR) or sum(steps)
-    # Events of one alarm come together: those within a minute say no more than one of them.
+    # Events of one alarm come together, so events within a minute count once.
     rate = max(1, sum(step >= MINUTE for step in steps)) / max(active, 1)
     least = max(LEAST_GAP, -log(UNLIKELY) / rate)
     marks = [*before, end]
@@ -224,10 +225,10 @@ def silences(times: Sequence[int], begin: int, end: int) -> Spans:
 
 
 def _dark(facts: Facts, question: Question, gaps: Spans) -> list[Dark]:
-    """Devices that fell silent while the feed went on.
+    """Devices that stopped sending while the feed continued.
 
-    Patients leave and beds stand empty, so on a whole unit only those count whose last word was
-    about their power.
+    Patients leave and beds stand empty. So for a whole unit, a device counts only if its last alarm
+    was about its power.
     """
     alarms = facts.alarms
     begun: dict[tuple[str, str], dict[str, int]] = {}
@@ -240,7 +241,7 @@ def _dark(facts: Facts, question: Question, gaps: Spans) -> list[Dark]:
         if unit == question.unit and question.bed in (None, bed):
             of_device = begun.setdefault((bed, device), {})
             if alarm in of_device and at - of_device[alarm] > HORIZON:
-                del of_device[alarm]  # the id is used again, for another alarm
+                del of_device[alarm]  # the id is reused for another alarm
             begun.setdefault((bed, device), {}).setdefault(alarm, at)
             last[bed, device], codes[alarm] = at, code
     found = []
@@ -258,10 +259,10 @@ def _dark(facts: Facts, question: Question, gaps: Spans) -> list[Dark]:
 
 
 def _longest_likely(times: Sequence[int], warned: bool) -> float:
-    """How long a device may be silent before it is taken for dark (ms).
+    """How long a device may be silent before it counts as fallen silent (ms).
 
-    It is the usual rate that counts, and no more than the latest one, as another patient may lie
-    in the bed. After a word about its power a shorter silence suffices.
+    It depends on the usual rate of alarms, or on the latest rate if that is lower, because another
+    patient may lie in the bed. After an alarm about its power, a shorter silence is enough.
     """
     usual = [one for one in times if one > times[-1] - _USUAL]
     if len(usual) < _LATEST:
@@ -274,7 +275,7 @@ def _longest_likely(times: Sequence[int], warned: bool) -> float:
 
 
 def union_of(spans: Sequence[tuple[int, int]], begin: int, end: int) -> int:
-    """The length of a union of intervals, clipped to [begin, end)."""
+    """The total length (ms) of a union of intervals, clipped to [begin, end)."""
     total, last = 0, begin
     for start, stop in sorted(spans):
         start, stop = max(start, last), min(stop, end)

@@ -15,7 +15,7 @@ from analyzer.pipeline.classes import SCOPES, nonactionable_ratios
 from analyzer.windows.burden import ALARM_PRIORITIES, Burdens
 
 Figures = Mapping[str, float | None]
-"""By name: that of the metric without its prefix, with the window. None: not assessable."""
+"""Figures by name: the metric without its prefix, with the window. None: not assessable."""
 
 
 Extras = Callable[[str, int, int, int], Figures]
@@ -38,10 +38,10 @@ def conditions(
     of_clinicians: Extras,
     held_since: int | None = None,
 ) -> list[Minute]:
-    """One entry for each minute of the window. `facts`: those of the facility.
+    """One entry for each minute of the window. `facts`: the facts of the facility.
 
-    `of_clinicians` gives more figures of a clinician at a minute, by their state and number of
-    beds. `held_since` (ms): windows that begin earlier have no figures.
+    `of_clinicians` adds figures of a clinician at a minute, from their state and number of beds.
+    `held_since` (ms): windows that begin earlier have no figures.
     """
     engine, duty = Engine(policy, evicts=False), _Duty(facts, question.unit)
     found, taken = [], -1
@@ -61,7 +61,7 @@ def conditions(
 
 
 class _Duty:
-    """Who is on duty in a unit at moments that only go forward, as recorded up to each of them."""
+    """Who is on duty in a unit, as recorded up to each moment; moments must ascend."""
 
     def __init__(self, facts: Facts, unit: str) -> None:
         roster = facts.assignments
@@ -148,7 +148,7 @@ def _minute(
 
 
 def clinicians_on_duty(facts: Facts, unit: str, moment: int) -> dict[str, list[str]]:
-    """The beds of the unit that each clinician has at a moment, by the last record of each
+    """The beds of the unit that each clinician has at a moment, from the last record of each
     assignment.
     """
     found: dict[str, list[str]] = {}

@@ -1,8 +1,9 @@
-"""Counterfactuals: what one change would have done, by the same engine over the same facts.
+"""Counterfactuals: the effect of one change, computed by the same engine from the same facts.
 
-For each lever the doses are tried from the smallest on, and the first one that prevents the
-condition is told; if none does, the best verdict is. Two levers together, one on
-beds and one on alarms, are tried only if none alone suffices, and told only if they prevent it.
+For each lever, doses are tried from the smallest up. The result is the first dose that prevents the
+condition, or else the dose with the best verdict. Two levers together, one on beds and one on
+alarms, are tried only if no single lever is enough, and reported only if they prevent the
+condition.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ from analyzer.model.overload import NORMAL, STATES, Change
 from analyzer.model.policy import HOUR, MINUTE, SECOND
 
 RUN_IN = 3 * HOUR
-"""Facts from this long before the window count. States are evaluated from an hour later on, as the
-longest measure is an hour.
+"""Facts from this long before the window are used (ms). States are evaluated from an hour later,
+because the longest measure covers an hour.
 """
 _CONDITIONS = 2
-"""How many clinicians' conditions are tried, to bound the work (our own)."""
+"""Most clinicians whose conditions are tried; it bounds the work (our own)."""
 _ESCALATE_LOST = 10 * MINUTE
-"""After so long a lost signal would go to a second person (our own: an ISA-18.2 interval)."""
+"""After this time (ms) a lost signal would be escalated to a second person (our own: the 10-minute
+interval of ISA-18.2).
+"""
 _States = Mapping[str | None, list[tuple[int, int]]]
 
 
@@ -47,7 +50,7 @@ class Condition:
     state: int
     at: int
 
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         return {
             "kind": "overload",
             "clinician": self.clinician,
@@ -88,9 +91,7 @@ def counterfactuals(history: History, known: Completeness) -> list[Counterfactua
 
 
 def _conditions(base: History) -> list[Condition]:
-    """The worst state of each in the window, entered in it or before: of clinicians first, then of
-    the unit.
-    """
+    """The worst state in the window of each clinician, then of the unit; perhaps begun earlier."""
     staff = set(base.staff(base.question.begin, base.question.at))
     worst = [
         Condition(who, state, at)
@@ -104,8 +105,8 @@ def _conditions(base: History) -> list[Condition]:
 
 
 def _states(changes: Iterable[Change], base: History) -> dict[str | None, list[tuple[int, int]]]:
-    """By clinician, and of the unit (None): when which states were entered (ms, number), from the
-    one in force at the begin of the window on.
+    """By clinician, and for the unit (None): the times (ms) at which states were entered, and the
+    states' numbers, beginning with the one in force when the window begins.
     """
     question = base.question
     found: dict[str | None, list[tuple[int, int]]] = {}
@@ -122,9 +123,7 @@ def _states(changes: Iterable[Change], base: History) -> dict[str | None, list[t
 
 @dataclass(frozen=True, slots=True)
 class _Trials:
-    """The facts as they are, and the states with each change that was computed: several conditions
-    try some of the same changes.
-    """
+    """The facts, and a cache of states by change: several conditions try the same changes."""
 
     base: History
     before: _States
@@ -197,13 +196,13 @@ def _judged(
 ) -> Counterfactual:
     hidden = len(trials.actionable.intersection(tried.hidden))
 
-    def told(verdict: Verdict, detail: str) -> Counterfactual:
-        return Counterfactual(lever, tried.dose, condition.told(), verdict, hidden, detail)
+    def judged(verdict: Verdict, detail: str) -> Counterfactual:
+        return Counterfactual(lever, tried.dose, condition.described(), verdict, hidden, detail)
 
     if tried.refused:
-        return told("refused", tried.refused)
+        return judged("refused", tried.refused)
     if lost := len(trials.important.intersection(tried.hidden)):
-        return told(
+        return judged(
             "refused", f"it would have hidden {_alarms(lost)} of high priority that needed somebody"
         )
     states = trials.after(lever, tried, place)
@@ -212,15 +211,15 @@ def _judged(
         default=None,
     )
     if entered is not None and entered <= place.moment:
-        return told("unchanged", "the same state at the same time, or earlier")
+        return judged("unchanged", "the same state at the same time, or earlier")
     others = _newly_strained(trials.before, states, condition)
     if others:
         who = "another clinician" if others[0] is not None else "the unit"
-        return told("moved", f"{who} would have been above the limits instead")
+        return judged("moved", f"{who} would have been above the limits instead")
     if entered is not None:
         late = (entered - place.moment) / MINUTE
-        return told("delayed", f"the same state {late:.0f} min later")
-    return told("prevented", _prevented(tried))
+        return judged("delayed", f"the same state {late:.0f} min later")
+    return judged("prevented", _prevented(tried))
 
 
 def _prevented(tried: Candidate) -> str:
@@ -253,7 +252,7 @@ def _escalation(base: History, condition: Condition, known: Completeness) -> Cou
         return Counterfactual(
             "escalate",
             {"after_seconds": None},
-            condition.told(),
+            condition.described(),
             "not_assessable",
             0,
             "no responses were recorded",
@@ -269,21 +268,21 @@ def _escalation(base: History, condition: Condition, known: Completeness) -> Cou
     return Counterfactual(
         "escalate",
         {"after_seconds": after // SECOND},
-        condition.told(),
+        condition.described(),
         "unchanged",
         0,
         f"{_alarms(waiting)} would have been offered to a second person; the load stays the same",
     )
 
 
-# --- what could not be heard or seen
+# --- lost signals and silenced alarms
 
 
 def absent_counterfactuals(
     history: History, known: Completeness, kind: Kind
 ) -> list[Counterfactual]:
-    """What a mended device, and escalation, would have done to the longest signal that was lost, or
-    alarm that was silenced.
+    """The effect of a repaired device, and of escalation, on the longest lost signal or silenced
+    alarm.
     """
     if kind == "silenced":
         answers = Answers.of(history)

@@ -1,7 +1,8 @@
-"""Factors: which conditions were beyond the policy and beyond the unit's own comparable hours.
+"""Factors: the conditions that were beyond the policy and beyond the unit's own comparable hours.
 
-A condition is a factor if it is beyond its limit, and more than usual: the comparable hours (see
-`incident.baseline`) rarely had as much. What was looked at and was not a factor is told, too.
+A condition is a factor if it is beyond its limit and unusual: comparable hours (see
+`incident.baseline`) rarely had as much. Conditions that were examined and were not factors are
+reported, too.
 """
 
 from __future__ import annotations
@@ -36,25 +37,24 @@ from analyzer.incident.recent_change import recent_change
 from analyzer.model.policy import HOUR, MINUTE
 
 RARE = 90.0
-"""Beyond its baseline is what at most a tenth of the comparable hours had (our own)."""
+"""A figure is beyond its baseline if it exceeds that of this share (%) of comparable hours (our
+own).
+"""
 MARGIN = 1.25
-"""A figure that varies by chance is beyond its baseline if it is also this many times what nine of
-ten comparable hours stay below (our own). Several figures are looked at, so on a busy ward one of
-them would else be among the highest tenth in most quiet hours.
+"""A figure that varies by chance must also be this many times the ninetieth percentile of
+comparable hours (our own). Otherwise, since several figures are examined, one of them would be in
+its highest tenth in most quiet hours of a busy ward.
 """
 LEAST_STRAIN = 8.0
-"""Minutes above the limits in an hour that are taken for usual, also where there were none (our
-own).
-"""
+"""Minutes above the limits in an hour that always count as usual (our own)."""
 MUCH = 2.0
-"""A figure without a limit is beyond its baseline if it is also this many times its median (our
-own).
+"""A figure without a limit must also be this many times the median of comparable hours (our own).
 """
 STANDING_OF_UNIT = 2.0
-"""So many standing alarms a unit may have (our own: ends get lost, so one says little)."""
+"""A unit may have this many standing alarms (our own: ends get lost, so one alone means little)."""
 MANY = 20
-"""Comparable hours from which on a percentile is told with high confidence (our own: one of them
-is then 5 points).
+"""With at least this many comparable hours, a percentile has high confidence (our own: each hour
+then weighs at most 5 points).
 """
 NOT_ASSESSABLE = "Not assessable"
 TOO_LITTLE = f"{NOT_ASSESSABLE}: too little was recorded."
@@ -65,7 +65,7 @@ _ORDER = {kind: number for number, kind in enumerate(get_args(Kind))}
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """A figure that was looked at. `effect`: what more of it makes more likely."""
+    """A figure that is examined. `effect`: what it makes more likely."""
 
     kind: Kind
     figure: Callable[[int, int], float | None]
@@ -74,13 +74,13 @@ class _Looked:
     limit: float | None
     less_is_worse: bool = False
     usual_counts: bool = True
-    """Whether it is compared with other hours; otherwise any of it beyond the limit counts."""
+    """Whether it is compared with other hours; otherwise any value beyond the limit counts."""
     floor: float | None = 0.0
-    """What is usual at least; None: it does not vary by chance."""
+    """The least value that counts as usual; None: it does not vary by chance."""
 
 
 def factors(history: History, known: Completeness) -> tuple[list[Factor], list[Factor]]:
-    """The factors, and what was looked at and was none; both in the order of `Kind`."""
+    """The factors, and the examined conditions that were not; both in the order of `Kind`."""
     question = history.question
     alarms = history.facts.alarms
     events = [
@@ -107,7 +107,7 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
             value < one.limit if one.less_is_worse else value > one.limit
         )
         rare = usual is None or _is_rare(one, value, usual)
-        if one.limit is None:  # nothing but the baseline says what is much
+        if one.limit is None:  # only the baseline defines what is high
             rare = usual is not None and rare and value >= MUCH * usual.median
         is_factor = beyond and rare
         found = Factor(
@@ -131,14 +131,14 @@ def factors(history: History, known: Completeness) -> tuple[list[Factor], list[F
 
 
 def _confidence(usual: Baseline | None, known: Completeness) -> Confidence:
-    """Of a figure among its comparable hours; lower by a step where the feed had gaps."""
+    """Confidence by the number of comparable hours; one step lower if the feed had gaps."""
     steps: tuple[Confidence, ...] = ("low", "moderate", "high")
     rank = 0 if usual is None else 2 if usual.n >= MANY else 1
     return steps[max(rank - bool(known.alarms.gaps), 0)]
 
 
 def _in_part(found: Factor, known: Completeness, question: Question) -> Factor:
-    """The same where the feed had gaps: what was seen is not all there was."""
+    """The same factor as not assessable, because the feed had gaps."""
     gaps, window = known.minutes_unseen, question.window / MINUTE
     why = f"nothing was received for {gaps:.0f} of {window:.0f} min"
     if known.outside and not known.minutes_of_feed_gaps:
@@ -154,7 +154,7 @@ def _place(one: Factor) -> tuple[int, str]:
 
 
 def _looked_at(history: History) -> list[_Looked]:
-    """The figures of load, staffing and response, each for any stretch of time."""
+    """The figures of load, staffing and response, each as a function of a period."""
     question, policy = history.question, history.policy
     levels = policy.overload.levels(question.facility, question.unit)
 
@@ -222,7 +222,7 @@ def _looked_at(history: History) -> list[_Looked]:
             "standing",
             lambda begin, end: standing_alarms(history.alarms, begin, end, question.bed),
             lambda value: f"{_count(value, 'alarm')} that had sounded for more than an hour",
-            "a new alarm that nobody tells from the old ones",
+            "a new alarm that is mistaken for an old one",
             STANDING_OF_UNIT if question.bed is None else 0.0,
         ),
     ]
@@ -256,7 +256,7 @@ def _usual(one: _Looked, value: float, ends: list[int], window: int) -> Baseline
 
 
 def _is_rare(one: _Looked, value: float, usual: Baseline) -> bool:
-    """Whether a value is among the highest of the comparable hours, and clearly beyond the rest."""
+    """Whether a value is among the highest of comparable hours, and clearly beyond the rest."""
     if _rarity(one, usual) < RARE:
         return False
     if one.floor is None:
@@ -275,7 +275,7 @@ def _rarity(one: _Looked, usual: Baseline) -> float:
 def _statement(
     one: _Looked, value: float, usual: Baseline | None, is_factor: bool, beyond: bool
 ) -> str:
-    """A causal sentence for a factor; for others what was seen, and why it is none."""
+    """A causal sentence for a factor; otherwise the value, and why it is not a factor."""
     seen = one.words(value)
     if one.limit:
         limit = f"{100 * one.limit:.0f} %" if one.less_is_worse else f"{one.limit:g}"
@@ -296,7 +296,7 @@ def _statement(
 
 
 def _was_seen(events: list[int], begin: int, end: int) -> bool:
-    """Whether the feed of the unit was there: it sent something, and was not silent for long."""
+    """Whether the feed of the unit worked: it sent events, and was not silent for long."""
     first, last = bisect_left(events, begin - 24 * HOUR), bisect_right(events, end)
     return not silences(events[first:last], begin, end) and events[:1] != [] and events[0] < end
 
@@ -375,10 +375,10 @@ def _absence(
     missing: str,
     none: str,
 ) -> tuple[bool, Factor]:
-    """The factor of what could not be heard or seen.
+    """The factor for lost signals or silenced alarms.
 
-    At a bed in question the longest is compared with that of other hours of the bed. On a whole
-    unit some are always there, so their number is compared; `certain` ones count in any case.
+    For a bed, the longest is compared with the longest of the bed's other hours. On a whole unit
+    there are always some, so their number is compared. `certain` ones count in any case.
     """
     question = history.question
     limit = long_for(question.bed) / MINUTE
@@ -396,7 +396,7 @@ def _absence(
     of_hours = [figure(lasting(end - question.window, end)) for end in ends]
     usual = baseline(figure(here), of_hours, question.window)
     value = round(absent[0].minutes, 1)
-    confidence: Confidence = "high"  # each is a record, or the lack of any
+    confidence: Confidence = "high"  # each is a record, or the absence of records
     if not certain and usual is not None and usual.percentile < RARE:
         seen = f"{len(here)} for more than {limit:.0f} min: more than"
         of = "unit"
@@ -412,8 +412,8 @@ def _absence(
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
     text = (
         f"{first.minutes:.0f} min at bed {first.bed} ({first.what}{going}){more} increased the "
-        "likelihood of a change of the patient that no alarm told."
+        "likelihood that a change of the patient went unnoticed."
     )
     if certain and certain[0] is first:
-        usual = None  # it is no figure of other hours
+        usual = None  # other hours have no such figure
     return True, Factor(kind, text, value, limit, usual, confidence=confidence)

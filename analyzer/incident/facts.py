@@ -1,5 +1,5 @@
-"""Facts about a moment: the recorded facts as columns, in an order that does not depend on how they
-came in.
+"""Facts about a moment: the recorded facts as columns, in an order that does not depend on their
+arrival.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from analyzer.pipeline.pending import Columns
 
 _IN_ORDER: tuple[Topic, ...] = ("assignments", "alarms", "responses", "labels")
 _HORIZON = Policy().horizon
-"""Within so long (ms) an id is of one record."""
+"""Within this time (ms) an id belongs to one record."""
 Table = dict[str, list[Any]]
 """The facts of one topic: a list for each field of its class, by the name of the field."""
 
@@ -29,8 +29,8 @@ class Facts:
 
     @classmethod
     def of(cls, parts: Iterable[tuple[Topic, Columns]]) -> Facts:
-        """The facts in some columns, in any order; of several with one `event_id` within the
-        horizon the first by time.
+        """Facts from columns in any order. Of several with the same `event_id` within the horizon,
+        the earliest counts.
         """
         rows: dict[Topic, list[tuple[Any, ...]]] = {topic: [] for topic in TOPICS}
         for topic, columns in parts:
@@ -50,7 +50,7 @@ class Facts:
         return self.tables["responses"]
 
     def where(self, topic: Topic, wanted: Callable[[int], bool]) -> Facts:
-        """Only those facts of a topic whose index is `wanted`; all of the other topics."""
+        """Only the facts of a topic at the `wanted` indexes, and all facts of the other topics."""
         table = self.tables[topic]
         rows = [row for row in range(len(table["event_id"])) if wanted(row)]
         return self.with_table(topic, chosen(table, rows))
@@ -109,7 +109,7 @@ def _of(table: Table, facility: str, until: int) -> Table:
 def _ordered(topic: Topic, rows: list[tuple[Any, ...]]) -> Table:
     names = list(FACT_TYPES[topic].__slots__)
     at, event = names.index("at"), names.index("event_id")
-    # The rest breaks ties between different records with one id.
+    # The other columns break ties between different records with the same id.
     rows.sort(key=lambda row: (row[at], row[event], repr(row)))
     once: list[tuple[Any, ...]] = []
     last: dict[tuple[str, str], int] = {}

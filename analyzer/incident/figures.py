@@ -1,4 +1,4 @@
-"""Figures: one number for a stretch of time, which can be compared with other stretches."""
+"""Figures: one number for a period of time, which can be compared with other periods."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from analyzer.model.policy import HOUR, MINUTE, STALE, Policy
 from analyzer.overload.loads import UnitLoads
 
 LEAST_ANSWERED = 5
-"""With fewer answered alarms than this, a median response time is not told (our own, as
+"""With fewer answered alarms there is no median response time (our own, as
 `Policy.min_classified`).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the engine makes of a unit's facts up to the moment: computed once."""
+    """The engine's results for a unit's facts up to the moment, computed once."""
 
     facts: Facts
     question: Question
@@ -75,9 +75,11 @@ class History:
 
 
 class Duties:
-    """Figures of clinicians at a minute that burdens do not have: `unanswered` alarms, since when
-    the state holds (`overload_since`, ms), and the `room` for more beds up to the policy's limit
-    while the state is normal. None: not assessable, or, of `overload_since`, normal.
+    """Figures of a clinician at a minute that burdens lack.
+
+    They are `unanswered` alarms, the start of the state (`overload_since`, ms), and, in the normal
+    state, the `room` for more beds up to the policy's limit. None: not assessable; `overload_since`
+    is also None in the normal state.
     """
 
     def __init__(self, history: History, known: Completeness) -> None:
@@ -140,7 +142,7 @@ def _extreme(
 def strained_minutes(
     changes: Sequence[Change], people: Sequence[str], begin: int, end: int
 ) -> float:
-    """The minutes in (begin, end] for which the clinician above normal for longest was so."""
+    """Minutes above normal in (begin, end] of the clinician who was above normal for longest."""
     return max((_above(changes, one, begin, end) for one in people), default=0.0)
 
 
@@ -169,8 +171,8 @@ def response_seconds(alarms: Alarms, begin: int, end: int) -> float | None:
 
 
 def standing_alarms(alarms: Alarms, begin: int, end: int, bed: str | None) -> float:
-    """How many alarms of people's conditions have sounded for more than an hour at `end`; those
-    open for more than a day have lost their end.
+    """How many clinical alarms have sounded for more than an hour at `end`. Alarms open for more
+    than a day are left out, because their end must have been lost.
     """
     return sum(
         one.kind == "physiological" and end - STALE < one.start <= end - HOUR and one.end > end

@@ -1,4 +1,4 @@
-"""The word guard: an answer blames nobody, and asks nobody to try harder."""
+"""The word guard: ensures that an answer blames nobody and asks nobody to try harder."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _PATTERN = re.compile("|".join(map(re.escape, BANNED)), re.IGNORECASE)
 
 
 class Blaming(ValueError):
-    """A text that blames a person: a defect of this program, never of the facts."""
+    """A text blames a person: a defect of this program, not of the facts."""
 
 
 def check(texts: Iterable[str], names: Collection[str] = ()) -> None:
-    """Raises `Blaming` at the first text with a banned word outside of `names` (whole words), such
-    as an alarm that its maker calls a reminder.
+    """Raise `Blaming` for the first text with a banned word. `names` (whole words), such as an
+    alarm that its manufacturer calls a reminder, are ignored.
 
     >>> check(["31 alarms in 1 h for one clinician"])
     >>> check(["Standby reminder silenced for 20 min"], {"Standby reminder"})

@@ -1,7 +1,7 @@
 """Levers: the same facts with exactly one change.
 
-Each function returns facts as they would have been. Responses stay as recorded: a lever models
-load, and not what people would have done.
+Each function returns the changed facts. Responses stay as recorded: a lever models load, not what
+people would have done.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from analyzer.model.episodes import EpisodeRecord
 from analyzer.model.policy import SECOND
 
 ADDED = "one more clinician"
-"""The name of a clinician who was not there. The space keeps it apart from pseudonyms and ids of
-most hospitals.
-"""
+"""The name of an additional clinician. Its space distinguishes it from pseudonyms and most ids."""
 
 
 # --- alarms
 
 
 def without(facts: Facts, hidden: Collection[str]) -> Facts:
-    """Without some alarms, by id."""
+    """The facts without the alarms with these ids."""
     alarms = facts.alarms
     gone = set(hidden)
     return facts.where("alarms", lambda row: alarms["alarm_id"][row] not in gone)
 
 
 def delayed(facts: Facts, alarms: Sequence[EpisodeRecord], delay: int) -> Facts:
-    """`alarms` sound `delay` (ms) late, and those that last no longer do not sound."""
+    """`alarms` sound `delay` (ms) late; those that do not last longer do not sound."""
     hidden = [one.alarm_id for one in alarms if one.end - one.start <= delay]
     late = {one.alarm_id: one.start + delay for one in alarms} if delay else {}
     found = without(facts, hidden)
@@ -45,8 +43,8 @@ def delayed(facts: Facts, alarms: Sequence[EpisodeRecord], delay: int) -> Facts:
 
 
 def beyond(alarms: Sequence[EpisodeRecord], limit: float) -> list[str] | None:
-    """The ids of the alarms that another limit would not have raised; None if it is more sensitive
-    than the one in force for any of them.
+    """The ids of the alarms that another limit would not have raised; None if that limit is more
+    sensitive than the one in force for any of them.
     """
     hidden = []
     for one in alarms:
@@ -134,7 +132,7 @@ def most(
 
 def limits_to_try(alarms: Sequence[EpisodeRecord]) -> list[float]:
     """Less sensitive limits, in small steps from the least sensitive one in force; empty if the
-    alarms have no limit, or are low and high ones.
+    alarms have no limit, or if some are low and others high alarms.
     """
     known = [
         (one.value, one.limit)

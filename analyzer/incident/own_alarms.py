@@ -1,4 +1,4 @@
-"""Own alarms: the alarm types of the bed, or of the unit, that sounded around the moment, and how
+"""Own alarms: the alarm types that sounded at the bed, or on the unit, around the moment, and how
 they had been answered before.
 """
 
@@ -17,7 +17,7 @@ from analyzer.model.policy import HOUR, MINUTE
 from analyzer.stats.shares import Share
 
 MOST = 12
-"""Types told, the most frequent in the window first (our own)."""
+"""Most types that are reported, the most frequent in the window first (our own)."""
 
 
 def own_alarms(history: History, known: Completeness) -> tuple[OwnAlarm, ...]:

@@ -9,11 +9,11 @@ from analyzer.model.policy import DEFAULT_WINDOWS, HOUR, MINUTE
 LONGEST = 24 * HOUR
 """The longest window of an incident (our own: beyond a day, `report` is the tool)."""
 BASELINE_DAYS = 14
-"""So many days before are searched for comparable hours (our own: two weeks hold each weekday
-twice).
+"""Days before the window that are searched for comparable hours (our own: two weeks have each
+weekday twice).
 """
 BASELINE = (BASELINE_DAYS + 2) * 24 * HOUR
-"""How far back facts matter (ms)."""
+"""How far back facts are needed (ms)."""
 RUN_IN = DEFAULT_WINDOWS["12h"] + 2 * HOUR
 """Facts from this long before the window count, so that each figure is right at its beginning."""
 

@@ -42,6 +42,6 @@ def recent_change(history: History) -> tuple[bool, Factor]:
     bed, name, before, limit = changed[-1]
     text = (
         f"The limit of {name} at bed {bed} went from {before:g} to {limit:g} within 24 h, which "
-        "increased the likelihood of a change that no alarm told."
+        "increased the likelihood that a change of the patient raised no alarm."
     )
     return True, Factor("recent_change", text, count, None, None, confidence="high")

@@ -1,4 +1,4 @@
-"""Which facts bear on a unit's figures: those of its beds, and of its clinicians elsewhere."""
+"""Selects the facts that a unit's figures need: of its beds, and of its clinicians elsewhere."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from analyzer.incident.question import Question
 
 
 def concerning(facts: Facts, question: Question, since: int) -> Facts:
-    """The facts of a facility from `since` (ms) on that the unit's figures rest on.
+    """The facts of a facility from `since` (ms) that the unit's figures need.
 
-    They are the same figures as with all facts of the facility: alarms count for a unit by its
-    beds, and for a clinician by the beds and by the recipients. Assignments in force and alarms
-    that were still open at `since` are kept.
+    The figures are the same as with all facts of the facility: alarms count for a unit by its beds,
+    and for a clinician by beds and recipients. Assignments in force, and alarms still open at
+    `since`, are kept.
     """
     roster = facts.assignments
-    # An open assignment is ended by a later record of it: the last one counts.
+    # A later record may end an open assignment: the last one counts.
     ends = dict(zip(roster["assignment_id"], roster["end"], strict=True))
     in_force = {name for name, end in ends.items() if end is None or end > since}
     people = {

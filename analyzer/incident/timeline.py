@@ -1,4 +1,4 @@
-"""The timeline: what was recorded in the window, in order, each line with its record ids."""
+"""The timeline: the recorded events of the window in order, each with the ids of its records."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from analyzer.model.policy import FLOOD_INTERVAL, MINUTE, STALE
 from analyzer.overload.wording import in_words
 
 _LASTING = ("alarm", "silence", "muted", "gap")
-"""Kinds that are told even if they began before the window, as they lasted into it."""
+"""Kinds that are reported if they began before the window and lasted into it."""
 
 
 def timeline(history: History, known: Completeness) -> tuple[Entry, ...]:
-    """The entries of (begin, at], and what began before and lasted into it, ordered by time, kind
-    and text.
+    """The entries of (begin, at], and those that began before and lasted into it; ordered by time,
+    kind and text.
     """
     found = [*_alarms(history), *_responses(history), *_assignments(history), *_muted(history)]
     found += [*_changes(history), *_gaps(history, known), *_dark(known)]
@@ -79,7 +79,7 @@ def _responses(history: History) -> Iterator[Entry]:
         ids = (event,) if of is None else (event, of.alarm_id)
         kind = action if action in ("silence", "pause") else "response"
         if at < question.begin and (of is None or of.end <= question.begin):
-            continue  # only silences of what went on are told from before
+            continue  # earlier: only silences of alarms that lasted into it
         yield Entry(at, kind, f"{_ACTIONS[action]}: {about}", ids, where)
 
 
@@ -124,7 +124,7 @@ def _muted(history: History) -> Iterator[Entry]:
 
 
 def _gaps(history: History, known: Completeness) -> Iterator[Entry]:
-    """Gaps, with the last alarm before and the first one after."""
+    """Gaps of the feed, with the last alarm before and the first alarm after each."""
     for begin, end in known.alarms.gaps if known.alarms.recorded else ():
         minutes = (end - begin) / MINUTE
         text = f"nothing from the unit's devices for {minutes:.0f} min"

@@ -59,13 +59,13 @@ def check(
     from streams.files.lines import InputError
     from streams.formats.codec import to_json
     from streams.hl7 import words
-    from streams.hl7.converting import Tally, told
+    from streams.hl7.converting import Tally, translated
     from streams.hl7.profiles import load_profiles
 
     tally = Tally()
     each = []
     try:
-        for one in told(files, load_profiles(profiles), tally, lambda: None):
+        for one in translated(files, load_profiles(profiles), tally, lambda: None):
             if as_json:
                 each.append(words.as_fields(one))
             else:

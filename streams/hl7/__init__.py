@@ -1,4 +1,4 @@
-"""HL7 feeds: reads messages from files, from the line (MLLP) and from Kafka, and writes facts.
+"""HL7 feeds: reads messages from files, from MLLP connections and from Kafka, and writes facts.
 
-What a message means is for `analyzer.hl7`.
+`analyzer.hl7` translates the messages.
 """

@@ -1,4 +1,4 @@
-"""Converting: the messages of files as facts, in files of the same form as the input topics."""
+"""Converting: turns files of messages into files of facts, in the form of the input topics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = ("alarms", "assignments", "responses", "labels", "rejected")
 _NO_MESSAGE = Expected("MSH", "a message that begins with MSH")
 
 
-class Told(NamedTuple):
+class Translated(NamedTuple):
     """What one message of a file became."""
 
     path: Path
@@ -38,7 +38,7 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     types: Counter[str] = field(default_factory=Counter)
-    """Of dropped messages: why, and their type."""
+    """Dropped messages by reason and type."""
     phases: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     senders: Counter[str] = field(default_factory=Counter)
@@ -70,7 +70,7 @@ class Tally:
             self.last = one.sent if self.last is None else max(self.last, one.sent)
 
     def as_fields(self) -> dict[str, object]:
-        """For programs."""
+        """The counts as JSON."""
         return {
             "files": self.files,
             "messages": self.messages,
@@ -93,10 +93,10 @@ class Tally:
         }
 
 
-def told(
+def translated(
     paths: Sequence[Path], profiles: Profiles, tally: Tally, passed: Callable[[], object]
-) -> Iterator[Told]:
-    """What the messages of files become, in order. `passed` is called for each.
+) -> Iterator[Translated]:
+    """Translate the messages of files, in order. `passed` is called for each.
 
     Raises `InputError` for a file that cannot be read or holds no message.
     """
@@ -114,7 +114,7 @@ def told(
                     "rejected", "no message", (), (), "?", "", "", None, None, _NO_MESSAGE
                 )
             tally.add(outcome)
-            yield Told(path, line, outcome)
+            yield Translated(path, line, outcome)
         if not found:
             raise InputError(
                 f"{shown(path)}: no HL7 message; expected messages that begin with MSH, framed by "
@@ -151,8 +151,8 @@ def convert(
 ) -> tuple[Tally, Counter[str]]:
     """Write the facts and the rejected messages of `paths` into the folder `out`.
 
-    Returns the tally, and the lines of each file. A file is there when it is complete. Raises
-    `InputError`.
+    Returns the tally, and the number of lines of each file. A file appears once it is complete.
+    Raises `InputError`.
     """
     tally, lines = Tally(), Counter[str](dict.fromkeys(FILES, 0))
     try:
@@ -160,7 +160,7 @@ def convert(
         parts = {name: out / f".{name}.jsonl.part" for name in FILES}
         with ExitStack() as stack:
             files = {name: stack.enter_context(part.open("wb")) for name, part in parts.items()}
-            for path, line, outcome in told(paths, profiles, tally, passed):
+            for path, line, outcome in translated(paths, profiles, tally, passed):
                 for fact in outcome.facts:
                     topic = topic_of(fact)
                     files[topic].write(encode(fact) + b"\n")
@@ -176,7 +176,7 @@ def convert(
 
 
 def rejection(path: Path, line: int, outcome: Outcome) -> bytes:
-    """A line of `rejected.jsonl`: where, which field, why, what was expected; no value."""
+    """A line of `rejected.jsonl`: file, line, field, reason, and what was expected; no value."""
     assert outcome.refusal is not None
     return to_json(
         {

@@ -1,7 +1,7 @@
-"""Door: takes messages from gateways (MLLP), keeps them in Kafka, and only then acknowledges.
+"""Door: receives messages from gateways (MLLP), writes them to Kafka, and only then acknowledges.
 
-It keeps no state. What it writes holds nothing of a patient. Acknowledgements of one connection go
-out in the order of its messages, however many are under way.
+It keeps no state, and it removes patient data before it writes. The acknowledgements of a
+connection are sent in the order of its messages, also while many messages are being written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from analyzer.hl7 import (
     acknowledgement,
     facility_of,
     header_of,
-    is_told,
+    may_have_facts,
     messages,
     parse,
     shown_name,
@@ -39,11 +39,11 @@ from streams.hl7.metrics import Hl7Metrics
 log = structlog.get_logger("alarm_fatigue")
 
 UNDER_WAY = 1000
-"""Messages of a connection that wait for Kafka; no more are read until some are kept."""
+"""Most messages of a connection that wait for Kafka. No more are read until some are written."""
 PAUSE_SECONDS = 0.1
-"""After a 0x1C, a pause of this length ends a frame without its last byte."""
+"""A pause of this length after a 0x1C ends a frame whose last byte is missing."""
 STUCK_SECONDS = 30.0
-"""A peer that takes no acknowledgement for so long is cut off."""
+"""A peer that reads no acknowledgement for this long is disconnected."""
 MOST_CONNECTIONS = 200
 _PIECE = 1 << 16
 UNNAMED = "unnamed sender"
@@ -52,13 +52,12 @@ _WORSE: tuple[Verdict, ...] = ("kept", "never", "again")
 Keep = Callable[
     [bytes, bytes, list[tuple[str, bytes]], int | None], Awaitable["asyncio.Future[Any]"]
 ]
-"""Hands key, value, headers and MSH-7 (ms; None: not given) to Kafka; its result is the delivery.
-"""
+"""Gives key, value, headers and MSH-7 (ms; None: not given) to the producer."""
 
 
 @dataclass(slots=True)
 class _Answer:
-    """An acknowledgement that waits for the delivery of its message, if it was handed over."""
+    """An acknowledgement, and the delivery for which it waits, if its message goes to Kafka."""
 
     data: bytes
     sender: str
@@ -69,10 +68,10 @@ class _Answer:
 
 
 class Door:
-    """Takes messages on several ports. `keep` hands one over to Kafka.
+    """Receives messages on several ports. `keep` gives one to the producer.
 
-    `patience` is how long (s) a message may wait for Kafka before its sender is told to send it
-    again.
+    `patience`: how long (s) a message may wait for Kafka. After that, its sender is asked to send
+    it again.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class Door:
         self._closing = asyncio.Event()
 
     async def open(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
-        """Listen; returns the port. Raises `OSError`."""
+        """Start to listen, and return the port. Raises `OSError`."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
@@ -109,7 +108,7 @@ class Door:
         return int(server.sockets[0].getsockname()[1])
 
     async def close(self, within: float = 10.0) -> None:
-        """Take no more, and wait until what was taken is answered."""
+        """Accept no more messages, and wait until all accepted ones are acknowledged."""
         for server in self._servers:
             server.close()
         self._closing.set()
@@ -184,7 +183,7 @@ class Door:
                 await answers.put(await self._accept(one, port))
 
     async def _accept(self, data: bytes, port: int) -> _Answer:
-        """Hand a message over to Kafka, or those of a batch, or tell at once what becomes of it."""
+        """Give a message, or those of a batch, to Kafka. Others are answered at once."""
         several = messages(data)
         if len(several) == 1:
             return await self._accept_one(several[0], port)
@@ -208,10 +207,10 @@ class Door:
         header = header_of(message)
         profile = self._profiles.of(header.application, header.facility, port)
         header.dated(profile, None)
-        sender = self._metrics.hear(
+        sender = self._metrics.note_arrival(
             profile.name or shown_name(header), round(now * 1000), header.sent
         )
-        if not is_told(header):
+        if not may_have_facts(header):
             return _Answer(data, sender, "kept", None, due)  # counted and dropped
         facility, _ = facility_of(message, header, profile)
         headers = [("port", str(port).encode())]
@@ -241,13 +240,13 @@ class Door:
 
 
 async def _delivered(one: _Answer) -> bool:
-    """Whether Kafka has a message, before its time is over."""
+    """Whether Kafka stores a message before its time is over."""
     assert one.delivery is not None
     if not one.delivery.done():
         left = one.due - time.monotonic()
         await asyncio.wait([one.delivery], timeout=max(left, 0.0))
     if not one.delivery.done():
-        one.delivery.add_done_callback(_looked_at)  # it may still be kept, and then comes twice
+        one.delivery.add_done_callback(_looked_at)  # it may still be stored; then it arrives twice
         log.warning("Kafka does not answer; senders are told to send again", sender=one.sender)
         return False
     if (error := one.delivery.exception()) is not None:

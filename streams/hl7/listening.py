@@ -1,4 +1,4 @@
-"""Listening: runs the door, with Kafka behind it, until it is told to stop."""
+"""Listening: runs the door with a Kafka producer until a signal stops it."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ LONGEST_RECORD = 2 << 20
 
 
 class Hl7Error(Exception):
-    """`hl7 listen` or `hl7 translate` cannot run: one line."""
+    """Why `hl7 listen` or `hl7 translate` cannot run, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Where to listen, and how connections are secured. Files are PEM."""
+    """Where to listen, and the TLS files (PEM)."""
 
     host: str
     ports: Sequence[int]
@@ -94,10 +94,10 @@ async def listen(
     idempotent: bool = True,
     recorded: bool = False,
 ) -> None:
-    """Take messages until SIGTERM or Ctrl-C. `opened` gets the ports.
+    """Receive messages until SIGTERM or Ctrl-C. `opened` gets the ports.
 
-    Where the broker has no idempotent producers (`idempotent`), a message may be kept twice. With
-    `recorded`, records are dated by MSH-7 instead of their arrival. Raises `Hl7Error`.
+    `idempotent`: use an idempotent producer; without it, a message may be stored twice. `recorded`:
+    the timestamp of a record is MSH-7, not its arrival. Raises `Hl7Error`.
     """
     tls = doors.tls()
     check_topics(settings, "hl7 listen", ["hl7"])
@@ -118,7 +118,7 @@ async def listen(
     ) -> asyncio.Future[Any]:
         stamp = None
         if recorded and sent is not None:
-            stamp = min(sent, round(time.time() * 1000))  # Kafka refuses what is to come
+            stamp = min(sent, round(time.time() * 1000))  # Kafka refuses timestamps in the future
         delivery: asyncio.Future[Any] = await producer.send(
             topic, value, key, headers=headers, timestamp_ms=stamp
         )
@@ -144,7 +144,7 @@ async def listen(
         opened(ports)
         async with managed(f"listening for HL7 on {doors.host}:{','.join(map(str, ports))}"):
             await stop.wait()
-        log.info("stopping: what was taken is answered first")
+        log.info("stopping: accepted messages are acknowledged first")
         await door.close()
     finally:
         await serving.stop()
@@ -160,5 +160,5 @@ def stopped_by_signals() -> asyncio.Event:
 
 
 def prepare(settings: Settings) -> None:
-    """What a process sets up before its event loop."""
+    """Set up logging, before the event loop starts."""
     logs.set_up(settings.log_level)

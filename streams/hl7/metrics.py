@@ -1,6 +1,6 @@
 """Metrics of `hl7 listen` and `hl7 translate`, by sender.
 
-The number of senders and codes with series is bounded; all others are counted under `other`.
+The number of senders and codes with series of their own is bounded; the rest count as `other`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _WITHOUT = {"no_bed": "without_bed", "assumed_priority": "without_priority", "jo
 
 
 class Hl7Metrics(Collector):
-    """What one process has seen."""
+    """The counts of one process."""
 
     def __init__(self) -> None:
         self.received: Counter[tuple[str, str]] = Counter()
         """Messages of `listen`, by sender and answer."""
         self.messages: Counter[tuple[str, str]] = Counter()
-        """Messages of `translate`, by sender and what they became."""
+        """Messages of `translate`, by sender and kind of outcome."""
         self.alarms: Counter[tuple[str, str]] = Counter()
         self.unmapped: Counter[tuple[str, str]] = Counter()
         self.last: dict[str, float] = {}
@@ -47,7 +47,7 @@ class Hl7Metrics(Collector):
         self._senders: set[str] = set()
 
     def sender(self, name: str) -> str:
-        """The label of a sender: its name, or `other` beyond the bound."""
+        """The label of a sender: its name, or `other` if there are too many senders."""
         if name in self._senders:
             return name
         if len(self._senders) >= MOST_SENDERS:
@@ -55,8 +55,8 @@ class Hl7Metrics(Collector):
         self._senders.add(name)
         return name
 
-    def hear(self, name: str, arrived: int, sent: int | None) -> str:
-        """Note a message that arrived (ms since 1970); `sent` is its MSH-7. Returns the label."""
+    def note_arrival(self, name: str, arrived: int, sent: int | None) -> str:
+        """Note when (ms since 1970) a message arrived; `sent` is MSH-7. Returns the label."""
         label = self.sender(name)
         self.last[label] = max(arrived / 1000, self.last.get(label, 0.0))
         if sent is not None:
@@ -64,8 +64,8 @@ class Hl7Metrics(Collector):
         return label
 
     def translated(self, one: Outcome, arrived: int) -> None:
-        """Count what a message became."""
-        label = self.hear(one.sender, arrived, one.sent)
+        """Count the outcome of a message."""
+        label = self.note_arrival(one.sender, arrived, one.sent)
         self.messages[label, one.kind] += 1
         if one.kind == "alarm" or "end_without_start" in one.notes:
             self.alarms[label, "all"] += 1

@@ -67,7 +67,7 @@ _Phase = Literal["tpoint", "start", "continue", "update", "escalate", "de-escala
 
 
 def zone_of(name: str) -> Zone:
-    """The zone of this name, for the analyzer, which knows none.
+    """The time zone of this name, as a function for the analyzer.
 
     >>> zone_of("Europe/Berlin")(1792895400000)   # 2026-10-25 02:30, which came twice
     (1792888200000, 1792891800000)
@@ -134,7 +134,7 @@ class _Words(BaseModel):
 
 
 class _Sender(BaseModel):
-    """What may be said of a sender; None: as the defaults."""
+    """The fields of a profile; None: as in the defaults."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -171,7 +171,7 @@ class _File(BaseModel):
 
 
 def load_profiles(path: Path | None) -> Profiles:
-    """Read a file of profiles; None: no sender is known. Raises `InputError`."""
+    """Read a file of profiles; None: there are none. Raises `InputError`."""
     if path is None:
         return Profiles()
     try:

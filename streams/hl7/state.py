@@ -1,11 +1,11 @@
-"""State: what a translator holds, as records of a compacted topic, and back.
+"""State: stores a translator in a compacted topic, and restores it.
 
-Each open alarm, assignment and sender's clock is a record of its own; one more has the offset at
-which the state holds. They are written in one transaction with the facts, so that a reader of
-committed records sees all of them or none.
+Each open alarm, assignment and sender's clock is one record. One more record has the next offset to
+read. They are written in one transaction with the facts, so a reader of committed records sees all
+of them or none.
 
-Values are sealed as those of the worker's state are, because assignments name clinicians. The
-record of an assignment is called after a keyed hash, because its own key may name one, too.
+Values are encrypted like the worker's state, because assignments name clinicians. The key of an
+assignment's record is a keyed hash, because the assignment's own key may name a clinician, too.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ Record = tuple[bytes, bytes | None]
 
 
 class State:
-    """The records of one partition's translator, whose values `sealing` seals and opens."""
+    """The records of one partition's translator. `sealing` encrypts and decrypts their values."""
 
     def __init__(self, sealing: Sealing = CLEAR) -> None:
         self._sealing = sealing
         self._stale: set[bytes] = set()
-        """Keys of records stored in clear or under another key, until they are deleted."""
+        """Keys of records stored unencrypted or with an older key, until they are deleted."""
 
     def changes(self, translator: Translator, offset: int) -> list[Record]:
-        """The records that differ from what was stored, and the next offset to read."""
+        """The records that changed since they were stored, and the next offset to read."""
         records = self._sealing.sealed(list(self._changed(translator, offset)))
         written = {key for key, _ in records}
         return [*((key, None) for key in sorted(self._stale - written)), *records]
@@ -64,9 +64,9 @@ class State:
     ) -> tuple[Translator, int | None]:
         """The translator of a partition and the next offset to read; None: nothing was stored.
 
-        State that was stored in clear, or under the key before this one, counts as changed, so that
-        it is sealed anew with the next messages. Raises `CheckpointError` for state of an unknown
-        key, and `ValueError` for state that cannot be read.
+        State that was stored unencrypted or with an older key counts as changed, so it is encrypted
+        again with the next messages. Raises `CheckpointError` for state of an unknown key, and
+        `ValueError` for state that cannot be read.
         """
         latest: dict[bytes, bytes] = {}
         for key, value in records:

@@ -1,14 +1,14 @@
-"""Translating: messages of the topic `hl7` become facts in the inputs, each exactly once.
+"""Translating: turns the messages of the topic `hl7` into facts in the input topics, exactly once.
 
-Of each partition that this process holds there is a translator, and a producer with a transactional
-id of that partition. A batch of messages, the facts that they give, what changed in the state, and
-the next offset are one transaction. Whoever takes a partition over begins with the producer, which
-ends the transactions of its predecessor for good; then reads the state; then goes on at its offset.
-So a process that is killed, or believes that it still holds a partition, adds nothing and loses
-nothing.
+A process has one translator for each partition that it holds, and one producer whose transactional
+id names the partition. The facts of a batch of messages, the changes of the state and the next
+offset are written in one transaction. A process that takes over a partition starts the producer,
+which fences off the previous holder; then it reads the state; then it continues at the stored
+offset. So nothing is lost or doubled if a process is killed, or still believes that it holds a
+partition.
 
-A broker without transactions gets the facts first and the state after them. A crash between the two
-repeats facts, under the same ids, so that workers count them once.
+On a broker without transactions, the facts are written before the state. A crash between the two
+repeats facts, with the same ids, so workers count them once.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ log = structlog.get_logger("alarm_fatigue")
 MOST_AT_ONCE = 5000
 """Messages of one transaction."""
 YIELD_EVERY = 500
-"""Messages after which the event loop may do something else, such as heartbeats."""
+"""The event loop gets a turn after this many messages, for heartbeats."""
 FETCH_BYTES = 16 << 20
-"""More than `MOST_AT_ONCE` messages, so that the next transaction need not wait for the broker."""
+"""More than `MOST_AT_ONCE` messages, so that the next transaction does not wait for the broker."""
 POLL_MS = 200
 AGAIN_SECONDS = 1.0
 READ_SECONDS = 30.0
 NOTE_SECONDS = 5.0
 BATCH_SECONDS = 45.0
-"""A transaction that takes longer is given up: the client may wait for an answer that was lost."""
+"""A transaction that takes longer is aborted: the client may wait for an answer that was lost."""
 _BATCH_BYTES = 512 << 10
 _LONGEST_RECORD = 2 << 20
 
@@ -81,7 +81,7 @@ class Translation:
         self._state = State(sealing)
 
     async def begin(self) -> None:
-        """Fence off any predecessor, and read the state.
+        """Fence off the previous holder, and read the state.
 
         Raises `KafkaError`, and `CheckpointError` or `ValueError` for state that cannot be read.
         """
@@ -101,7 +101,7 @@ class Translation:
         self._metrics.open[self.partition] = self.translator.episodes.open
 
     async def end(self) -> None:
-        """Leave the partition to others."""
+        """Release the partition."""
         self._metrics.open.pop(self.partition, None)
         self._metrics.lag.pop(self.partition, None)
         if self._producer is not None:
@@ -114,7 +114,7 @@ class Translation:
     async def apply(self, records: Sequence[Any]) -> None:
         """Translate records in one transaction.
 
-        Raises `KafkaError`; then only what is stored counts, and this object is of no more use.
+        Raises `KafkaError`. Then only the stored state counts; do not use this object again.
         """
         outgoing = _Outgoing(self._producer, self._settings)
         storing = _Outgoing(self._producer, self._settings)
@@ -164,7 +164,7 @@ class Translation:
 
 
 class _Outgoing:
-    """Records of one transaction, by partition, in order."""
+    """The records of one transaction by partition, in order."""
 
     def __init__(self, producer: Any, settings: Settings) -> None:
         self._producer = producer
@@ -181,7 +181,7 @@ class _Outgoing:
         headers: Sequence[tuple[str, bytes]] = (),
         partition: int | None = None,
     ) -> None:
-        """Add a record to a topic, by the service's name; `stamp` in ms since 1970."""
+        """Add a record to a topic (its name within the service); `stamp` in ms since 1970."""
         if partition is not None:
             place = topic, partition
         else:
@@ -201,7 +201,7 @@ class _Outgoing:
         return name, number
 
     async def deliver(self) -> None:
-        """Send all; returns when the broker has them."""
+        """Send all records; returns when the broker has stored them."""
         deliveries = []
         for (name, partition), batches in self._batches.items():
             for batch in batches:
@@ -236,7 +236,7 @@ async def read_committed(settings: Settings, place: TopicPartition) -> list[Reco
 
 
 class Translating(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """All partitions that this process holds."""
+    """Translates all partitions that this process holds."""
 
     def __init__(
         self,
@@ -350,7 +350,7 @@ class Translating(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             await self._note(place, one.next_offset)
 
     async def _note(self, place: TopicPartition, offset: int) -> None:
-        """Tell the group how far this partition is read. It is for people: the state decides."""
+        """Commit the offset, for people who look at the lag. A restart uses the stored state."""
         if time.monotonic() - self._noted.get(place, 0.0) < NOTE_SECONDS:
             return
         self._noted[place] = time.monotonic()
@@ -374,7 +374,7 @@ def _port(headers: Sequence[tuple[str, bytes]]) -> int | None:
 
 
 def _kept(value: bytes | None) -> bytes:
-    """A rejected message without its patient; nothing of what cannot be read."""
+    """A rejected message without patient data; empty if it cannot be parsed."""
     try:
         return stripped(value or b"")
     except NoMessage:
@@ -409,7 +409,7 @@ async def translate(
             f" partitions, but {called(settings, 'hl7')} has {found['hl7']}"
         )
     try:
-        pseudonyms(settings)  # makes the key of this account if none is configured
+        pseudonyms(settings)  # creates a key for this account if none is configured
         sealing = Sealing(*state_keys(settings))
     except SettingsError as error:
         raise Hl7Error(str(error)) from None

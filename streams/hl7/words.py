@@ -1,4 +1,4 @@
-"""Words of `hl7 check`: what a message became, and ten lines on all of them, for people."""
+"""The output of `hl7 check` for people: a line for each message, and a summary of ten lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from analyzer.model import AlarmEvent, Assignment, Fact, Response, alarm_name
 from streams.files.lines import shown
 from streams.formats.times import written
-from streams.hl7.converting import Tally, Told
+from streams.hl7.converting import Tally, Translated
 
 NOTES = {
     "assumed_priority": "no priority given: the sender's default",
@@ -39,7 +39,7 @@ NOTES = {
     "unknown_type": "unknown type of alarm",
     "unreadable_time": "a time that cannot be read; the next one is used",
 }
-"""What a note says."""
+"""The text of each note."""
 REMEDIES = {
     "assumed_priority": "priority: or words: in its profile",
     "no_bed": "ask for PV1-3.3, or set bed: in its profile",
@@ -57,10 +57,10 @@ REMEDIES = {
 }
 
 
-def of_message(told: Told) -> str:
-    """One line: where, what it became, by which rule, and what was unknown."""
-    one = told.outcome
-    parts = [f"{shown(told.path)}:{told.line}", one.message_type or "?", one.kind]
+def of_message(message: Translated) -> str:
+    """One line: file and line, outcome, rule, and what was unknown."""
+    one = message.outcome
+    parts = [f"{shown(message.path)}:{message.line}", one.message_type or "?", one.kind]
     if one.refusal is not None:
         parts.append(f"{one.refusal.field}: expected {one.refusal.expected}")
     else:
@@ -72,12 +72,12 @@ def of_message(told: Told) -> str:
     return " | ".join(parts)
 
 
-def as_fields(told: Told) -> dict[str, Any]:
-    """One message for programs."""
-    one = told.outcome
+def as_fields(message: Translated) -> dict[str, Any]:
+    """One message as JSON fields."""
+    one = message.outcome
     return {
-        "file": shown(told.path),
-        "line": told.line,
+        "file": shown(message.path),
+        "line": message.line,
         "type": one.message_type,
         "sender": one.sender,
         "facility": one.facility,
@@ -114,7 +114,7 @@ def _fact(fact: Fact) -> str:
 
 
 def summary(tally: Tally) -> Iterator[str]:
-    """Ten lines at most."""
+    """A summary of at most ten lines."""
     kinds, phases, notes = tally.kinds, tally.phases, tally.notes
     span = ""
     if tally.first is not None and tally.last is not None:

@@ -1,5 +1,5 @@
-"""Incidents: facts from files or an archive for `analyzer.incident`, and its answer as JSON, text
-and a page.
+"""Incidents: reads facts from files or an archive for `analyzer.incident`, and writes its answer as
+JSON, text and a page.
 """
 
 from streams.incidents.document import as_json

@@ -1,7 +1,7 @@
 """Lanes: the timeline of an incident as a picture, drawn as SVG from the answer's JSON.
 
-A lane for the feed and the unit, one for each clinician on duty, and one for each bed. Pattern and
-shape distinguish what colour does.
+There is a lane for the feed and the unit, one for each clinician on duty, and one for each bed.
+Patterns and shapes show what colours show.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def beds_shown(found: dict[str, Any]) -> list[str]:
 
 
 def legend() -> str:
-    """What the shapes mean, as a line of HTML."""
+    """The legend as a line of HTML."""
     keys = (
         ("high", "alarm, high priority"),
         ("medium", "medium"),

@@ -1,4 +1,4 @@
-"""Nameless: the same facts with numbers for people, so that a view on a ward names nobody."""
+"""Replaces clinicians by numbers, so that a page on a ward names nobody."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Rename = Callable[[Any], Any]
 
 
 def nameless(facts: Facts, pseudonym: Callable[[str], str], shows_beds: bool) -> Facts:
-    """Clinicians are numbered, in the order of their pseudonyms, which tells nothing. Unless
-    `shows_beds`, so are beds, devices and alarms.
+    """Number clinicians in the order of their pseudonyms, which has no meaning. Without
+    `shows_beds`, beds, devices and alarms are numbered, too.
     """
     roster, alarms, responses = facts.assignments, facts.alarms, facts.responses
     people = {*roster["clinician"], *filter(None, responses["clinician"])}
@@ -45,6 +45,6 @@ def nameless(facts: Facts, pseudonym: Callable[[str], str], shows_beds: bool) ->
 
 
 def _numbered(names: Iterable[str], prefix: str) -> Rename:
-    """None, and what has no number, stays."""
+    """The number of an id; None, and an id without a number, stay as they are."""
     numbers = {name: f"{prefix}{number}" for number, name in enumerate(names, 1)}
     return lambda name: numbers.get(name, name)

@@ -1,6 +1,6 @@
-"""The page of an incident: what a review board reads, marks and signs.
+"""The page of an incident, which a review board reads, annotates and signs.
 
-It is made from the answer's JSON, which it carries along. It loads nothing and names nobody.
+It is made from the answer's JSON, which it embeds. It loads nothing, and names nobody.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Writer:
         yield table("", ("condition", "what was seen"), rows)
 
     def _certainty(self, one: dict[str, Any]) -> str:
-        """How sure the figure is, and what was tried on it."""
+        """The confidence in the figure, and the changes that were tried on it."""
         prevented = [
             self._found["counterfactuals"][place]
             for place in one["counterfactuals"]
@@ -112,7 +112,7 @@ class _Writer:
         return f"Confidence: {one['confidence']}. {tried}"
 
     def _is_not(self, one: dict[str, Any]) -> str:
-        """The figure here, and in the hours in which nothing happened."""
+        """The figure here, and in comparable hours without an incident."""
         usual = one["baseline"]
         if usual is None:
             return (
@@ -197,7 +197,7 @@ class _Writer:
             yield table("", ("", ""), [(a, printable(b)) for a, b in rows]) + "</section>"
 
     def hour(self) -> Iterator[str]:
-        """Other beds and clinicians of the same hour: a cause must explain them, too."""
+        """Other beds and clinicians in the same hour: a cause must explain them, too."""
         yield "<h2>The same hour elsewhere on the unit</h2>"
         rows = [self._person(name) for name in self._names()]
         if rows:

@@ -17,7 +17,7 @@ _PEOPLE = {"assignments": "clinician", "responses": "clinician", "alarms": "reci
 
 
 class TakenFacts:
-    """Collects the accepted facts of one facility, with pseudonyms for clinicians."""
+    """Collects the accepted facts of one facility, with pseudonyms of clinicians."""
 
     def __init__(self, facility: str, pseudonym: Callable[[str], str]) -> None:
         self._facility = facility

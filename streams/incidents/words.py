@@ -1,4 +1,4 @@
-"""The answer about an incident as lines of text."""
+"""The answer of an incident analysis as lines of text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERDICTS = {
 
 
 def words(found: Incident, calendar: Calendar) -> Iterator[str]:
-    """Lines for a terminal: summary, what is missing, factors, what was none, changes."""
+    """Lines for a terminal: summary, gaps, factors, conditions that were not factors, changes."""
     question = found.question
     begin, at = (calendar.show(one, question.at) for one in (question.begin, question.at))
     bed = "" if question.bed is None else f", bed {question.bed}"

@@ -1,3 +1,3 @@
-"""Pages that somebody takes: whom the overload of a unit calls, the signed links in the texts, and
-Alertmanager's silences, which say who has which page.
+"""Taking pages: who is paged for the overload of a unit, the signed links in the texts, and
+Alertmanager's silences, which record who has taken which page.
 """

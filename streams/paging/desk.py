@@ -1,7 +1,7 @@
-"""The desk: where a page is taken, kept and handed back.
+"""The desk: somebody takes a page, keeps it for longer, or hands it back.
 
-Alertmanager's silences are the only store, so every worker answers alike and a restart loses
-nothing. What was last read of them is kept for metrics and the board, with the time it was read.
+Alertmanager's silences are the only store. So every worker gives the same answer, and a restart
+loses nothing. The silences last read are kept for metrics and the board, with the time of reading.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ log = structlog.get_logger("alarm_fatigue")
 LOOK_SECONDS = 10.0
 """How often Alertmanager is asked who has which page."""
 OLD_SECONDS = 60.0
-"""After so long without an answer, nothing is said any more of who has which page."""
+"""Without an answer for this long (s), it is no longer shown who has which page."""
 SAY_SECONDS = 300.0
-"""At most one log line in this time says that Alertmanager does not answer."""
+"""At most one log line in this time (s) says that Alertmanager does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was last read. `at`: when (seconds since the epoch); None: never."""
+    """The takings last read. `at`: when (seconds since the epoch); None: never."""
 
     at: float | None = None
     takings: tuple[Taking, ...] = ()
@@ -49,7 +49,7 @@ class Known:
         return self.at is not None and now - self.at < OLD_SECONDS
 
     def held(self, now: float) -> dict[tuple[str, str], Taking]:
-        """By facility and unit, what holds now."""
+        """By facility and unit, the taking that is in force now."""
         found: dict[tuple[str, str], Taking] = {}
         for one in self.takings:
             if one.holds(now):
@@ -59,19 +59,19 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How it stands with the overload of a link. Times in seconds since the epoch."""
+    """The state of the overload that a link is about. Times in seconds since the epoch."""
 
     since: float | None
     """When the overload began; None: it is over."""
     fired: frozenset[str]
-    """The alerts of `TIERS` that fire."""
+    """The alerts of `TIERS` that are firing."""
     taking: Taking | None
     before: Taking | None
-    """Who had it last, during this overload."""
+    """The last taking during this overload that has ended."""
 
 
 class Desk:
-    """Takes pages, one request at a time, so that two taps are one silence."""
+    """Handles one request at a time, so that two taps make one silence."""
 
     def __init__(
         self, silences: Silences, calendars: Calendars, now: Callable[[], float] = time.time
@@ -105,8 +105,9 @@ class Desk:
         return Standing(since, frozenset(began), held(ours, now), before)
 
     async def take(self, link: Link, role: str, reach: str, until: float) -> Standing:
-        """Does nothing if somebody has it, or if it is over. Returns how it stands then. Raises
-        `AlertmanagerError`.
+        """Take the page, unless somebody has it or the overload is over. Returns the new state.
+
+        Raises `AlertmanagerError`.
         """
         async with self._lock:
             found = await self.look(link.facility, link.unit)
@@ -121,7 +122,7 @@ class Desk:
             return await self.look(link.facility, link.unit)
 
     async def _one_only(self, link: Link) -> None:
-        """Where another worker was asked at the same moment, the earlier silence stays."""
+        """If two workers made silences at the same moment, keep only the earlier one."""
         now = self.now()
         ours = sorted(
             (
@@ -135,7 +136,7 @@ class Desk:
             await self._silences.end(one.id)
 
     async def keep(self, link: Link, until: float) -> Standing:
-        """The same person has it for longer; never for less long. Raises `AlertmanagerError`."""
+        """Extend the time of a taking; never shorten it. Raises `AlertmanagerError`."""
         async with self._lock:
             found = await self.look(link.facility, link.unit)
             if found.taking is None or found.since is None:
@@ -165,7 +166,7 @@ class Desk:
         return found
 
     async def refresh(self) -> None:
-        """Read again; tell the log, now and then, where that is not possible."""
+        """Read the silences. If that is not possible, write a log line now and then."""
         try:
             await self._read()
         except AlertmanagerError as error:

@@ -1,8 +1,8 @@
-"""Links: addresses in pages that let their reader take the page, signed and for a limited time.
+"""Links: signed addresses in pages with which the reader can take the page, for a limited time.
 
-The signature is all the authority there is: no account, no cookie. So a page of somebody else's in
-the same browser can do nothing, and whoever was paged can act with one tap. A link names a unit and
-a tier, no person.
+Only the signature gives the right to do so; there is no account and no cookie. So a foreign web
+page in the same browser cannot misuse it, and the person who was paged acts with one tap. A link
+names a unit and a tier, and no person.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ PATH, STYLE = "/take", "/take.css"
 LEAST_KEY = 32  # bytes
 _SIGNATURE = 16  # bytes of HMAC-SHA256: 128 bits cannot be guessed, and a page stays short
 _PURPOSE = b"alarm-fatigue take 1\0"
-"""So that nothing else that the key may ever sign is taken for a link."""
+"""Distinguishes links from anything else that the key may sign."""
 _PARAMETERS = ("f", "u", "t", "e", "s")
 _LONGEST = 1024  # characters of one parameter
 
 
 class ForgedError(ValueError):
-    """A link that we did not sign, or that was changed or cut."""
+    """A link without a valid signature: forged, changed or cut off."""
 
 
 class ExpiredError(ValueError):
-    """A link of ours whose time is over."""
+    """A genuine link that has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The right to take the pages of one unit. `tier`: place in `TIERS` of whom it was sent to;
-    `expires`: seconds since the epoch.
+    """The right to take the pages of one unit. `tier`: the recipient's index in `TIERS`; `expires`:
+    seconds since the epoch.
     """
 
     facility: str
@@ -62,7 +62,7 @@ class Signer:
         return urlencode(dict(zip(_PARAMETERS, (*given, self._signature(given)), strict=True)))
 
     def url(self, base: str, link: Link) -> str:
-        """`base`: where a worker's web server is reached."""
+        """The address of a link. `base`: the address of the worker's web server."""
         return f"{base.rstrip('/')}{PATH}?{self.query(link)}"
 
     def read(self, query: Mapping[str, str], now: float) -> Link:

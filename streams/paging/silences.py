@@ -1,7 +1,7 @@
-"""Silences: what Alertmanager's interface (API v2) is asked for.
+"""Silences: a client of Alertmanager's interface (API v2).
 
-Alertmanager keeps them, tells its peers of them and stores them on disk; so any worker answers
-alike, and none has a store of its own.
+Alertmanager stores silences on disk and shares them with its peers. So all workers give the same
+answer, and none needs a store of its own.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """`since`, `until`: seconds since the epoch. `id`: empty until Alertmanager gave one. `began`:
-    `since` as Alertmanager spelled it; to the nanosecond, or it would take a longer one for
-    another.
+    """A silence. `since`, `until`: seconds since the epoch. `id`: empty until Alertmanager assigns
+    one.
+
+    `began`: `since` exactly as Alertmanager wrote it. If it differs by a nanosecond, Alertmanager
+    makes a new silence instead of extending this one.
     """
 
     id: str
@@ -54,25 +56,25 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One that fires, silenced or not. `since`: seconds since the epoch."""
+    """A firing alert, silenced or not. `since`: seconds since the epoch."""
 
     labels: Mapping[str, str]
     since: float
 
 
 class Silences(Protocol):
-    """What is asked of Alertmanager. Every method raises `AlertmanagerError`."""
+    """The requests to Alertmanager. Every method raises `AlertmanagerError`."""
 
     async def all(self) -> list[Silence]:
-        """Those that hold, and those that ended within Alertmanager's memory (120 h)."""
+        """Silences in force, and those that ended within Alertmanager's retention (120 h)."""
         ...
 
     async def alerts(self, labels: Mapping[str, str]) -> list[Alert]:
-        """The alerts with these labels that fire."""
+        """The firing alerts with these labels."""
         ...
 
     async def put(self, silence: Silence) -> str:
-        """Make one, or change the one of its id. Returns its id."""
+        """Make a silence, or change the one with its id. Returns the id."""
         ...
 
     async def end(self, id_: str) -> None: ...
@@ -159,7 +161,7 @@ class Alertmanager:
 
 
 def alertmanager_of(url: str | None, token_file: Any) -> Alertmanager | None:
-    """None: none is configured. Raises `SettingsError`."""
+    """The client; None if no Alertmanager is configured. Raises `SettingsError`."""
     if url is None:
         return None
     token = None

@@ -1,8 +1,8 @@
-"""Takings: who has the page of a unit, since when and until when, read from silences.
+"""Takings: who has taken the page of a unit, since when and until when, read from silences.
 
-A silence is a taking if it names the facility and the unit and stops the escalation there, whoever
-made it: with a link, with amtool or by hand. One that is broader (a whole hospital, for a drill) is
-none.
+A silence is a taking if it names the facility and the unit and stops the escalation there. It may
+have been made with a link, with amtool or by hand. A broader silence (of a whole hospital, for a
+drill) is not a taking.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from streams.paging.silences import Matcher, Silence, matches
 from streams.paging.tiers import OTHER, ROLES, TIERS
 
 NOTE = "UnitOverloadTaken"
-"""A name that no alert has. Once every tier was paged, a silence of theirs would only hide the end
-from them: then a silence of this name notes who has the page, and silences nothing.
+"""A name that no alert has. Once every tier was paged, a silence of their alerts would only
+suppress the notification of the end. Then a silence of this name records who has the page, and
+suppresses nothing.
 """
 LONGEST_REACH = 40  # characters
 _COMMENT = "Taken with the link of a page"
@@ -26,8 +27,10 @@ _ESCALATIONS = [one.alert for one in TIERS[1:]]
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """`role`: of `ROLES`. `reach`: how the person said to be reached, perhaps empty; only for those
-    who have a link. `since`, `until`: seconds since the epoch.
+    """Somebody has the page of a unit. `role`: one of `ROLES`. `since`, `until`: seconds since the
+    epoch.
+
+    `reach`: how to reach the person, in their own words, or empty; shown only to holders of a link.
     """
 
     facility: str
@@ -43,7 +46,7 @@ class Taking:
 
 
 def taking_of(one: Silence) -> Taking | None:
-    """None: the silence is about something else."""
+    """The taking that a silence records; None if it records none."""
     named = {
         of.name: of.value for of in one.matchers if of.is_equal and not of.is_regex and of.value
     }
@@ -65,18 +68,18 @@ def _stops(one: Silence, alert: str) -> bool:
 
 
 def _holds(of: Matcher, value: str | None) -> bool:
-    """Whether the matcher holds; None: of a label that differs between units or tiers."""
+    """Whether a matcher matches. `value` None: the label differs between units or tiers."""
     if value is None:
         return of.name in ("facility", "unit", "tier")
     try:
         found = re.fullmatch(of.value, value) is not None if of.is_regex else of.value == value
-    except re.error:  # Go's expressions are not quite Python's
+    except re.error:  # Go's regular expressions differ a little from Python's
         return False
     return found == of.is_equal
 
 
 def takings_of(silences: Iterable[Silence]) -> list[Taking]:
-    """All of them, the earliest first."""
+    """All takings, the earliest first."""
     found = [one for one in map(taking_of, silences) if one is not None]
     return sorted(found, key=lambda one: (one.since, one.id))
 
@@ -86,12 +89,12 @@ def of_unit(takings: Iterable[Taking], facility: str, unit: str) -> list[Taking]
 
 
 def held(takings: Iterable[Taking], now: float) -> Taking | None:
-    """The one that holds: the earliest, as whoever came second saw it."""
+    """The taking in force. Of several, it is the earliest, which the others were shown."""
     return next((one for one in takings if one.holds(now)), None)
 
 
 def had(takings: Iterable[Taking], since: float, now: float) -> Taking | None:
-    """The latest that is over, if it reached into what began at `since`."""
+    """The latest taking that has ended, if it ended after `since`."""
     over = [one for one in takings if since <= one.until <= now and one.since < one.until]
     return max(over, key=lambda one: one.until, default=None)
 
@@ -105,8 +108,8 @@ def silence_of(
     since: float,
     until: float,
 ) -> Silence:
-    """What to ask of Alertmanager. `fired`: the alerts of the unit that fire already: those who
-    were paged with them are still notified of the end.
+    """The silence for a taking. `fired`: alerts of the unit that already fire; they are not
+    silenced, so that the people whom they paged are notified of the end.
     """
     left = [name for name in _ESCALATIONS if name not in set(fired)] or [NOTE]
     of_alerts = Matcher("alertname", "|".join(left), is_regex=len(left) > 1)
@@ -116,7 +119,7 @@ def silence_of(
 
 
 def is_ours(one: Silence, facility: str, unit: str) -> bool:
-    """Whether it was made with a link, for this unit."""
+    """Whether a silence was made with a link, for this unit."""
     return one.comment.startswith(_COMMENT) and matches(
         one.matchers, {"facility": facility, "unit": unit}
     )

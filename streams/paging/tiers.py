@@ -1,4 +1,4 @@
-"""Tiers: who is paged for the overload of a unit, in which order, and who can have the page."""
+"""Tiers: who is paged for the overload of a unit, in which order, and who can take the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """`after`: seconds from the first page to this one, as `for` in deploy/prometheus/rules."""
+    """One step of the escalation. `after`: seconds from the first page to this one, as `for` in
+    deploy/prometheus/rules.
+    """
 
     alert: str
     role: str
@@ -25,7 +27,7 @@ TIERS = (
 BY_ALERT = {one.alert: one for one in TIERS}
 
 OTHER = "other"
-"""The role of somebody who is none of these."""
+"""The role of anybody else."""
 
 ROLES = {
     "charge_nurse": "charge nurse",
@@ -33,8 +35,8 @@ ROLES = {
     "on_call": "on call",
     OTHER: "other",
 }
-"""Who can have a page, by the name of the role in labels. Never a person: a role is enough to know
-whom to call.
+"""The roles that can take a page, by their name in labels. No person is named: a role is enough to
+know whom to call.
 """
 
 HOLDERS = {

@@ -1,4 +1,4 @@
-"""Words: how pages say since when, what comes next and who has it, in local time."""
+"""Words: the texts of pages about the begin, the escalation and who has the page, in local time."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ class Clock:
         return self.time(seconds) if abs(seconds - now) < 43_200 else self.date_and_time(seconds)
 
     def began(self, alert: str, fired: float) -> float | None:
-        """When what an alert is about began; None: it is not said of this alert."""
+        """When the condition of an alert began; None: pages do not state it for this alert."""
         before = BEFORE.get(alert)
         return None if before is None else fired - before / self.faster
 
     def shift_end(self, now: float) -> float:
-        """When the present shift ends; the next one if that is less than a minute away."""
+        """When the current shift ends; the next one's end if that is less than a minute away."""
         calendar = self.calendar or Calendar()
         return calendar.shift(round(1000 * (now + 60))).end / 1000
 
 
 def next_words(alert: str, began: float, clock: Clock) -> str | None:
-    """Who is paged when, if nobody takes the page of this alert; None: it does not escalate.
+    """Who is paged when, as long as nobody takes the page; None: the alert does not escalate.
 
     >>> next_words("UnitOverloaded", 1_772_333_880, Clock(Calendar()))
     'if nobody takes it, the house supervisor is paged at 03:08, whoever is on call at 03:18.'
@@ -85,7 +85,7 @@ def next_words(alert: str, began: float, clock: Clock) -> str | None:
 
 
 def again_words(alert: str) -> str | None:
-    """Who is paged when, if nobody takes a page again that somebody had.
+    """Who is paged when, after a taking has ended and nobody takes the page again.
 
     All waited while it was taken, so all are called as soon as Alertmanager looks.
     """

@@ -1,6 +1,6 @@
-"""Importing: tables of hospitals, under a mapping, as facts.
+"""Importing: turns tables of hospitals into facts, with the help of a mapping.
 
-`facts_of_tables` gives frames in memory, `import_tables` writes files of JSON lines.
+`facts_of_tables` returns frames, and `import_tables` writes files of JSON lines.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ __all__ = ["Imported", "TableFacts", "facts_of_tables", "import_tables"]
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """The facts of tables as frames with the columns of the topics, times in ms since 1970; None:
-    there are none. `words` are what is suspicious about the tables, a line each.
+    """The facts of tables as frames with the columns of the topics; times in ms since 1970.
+
+    None: there are no facts of this topic. `words`: what is suspicious about the tables, a line
+    each.
     """
 
     alarms: pl.DataFrame | None
@@ -29,7 +31,7 @@ class TableFacts:
     responses: pl.DataFrame | None
     labels: pl.DataFrame | None
     rejected: pl.DataFrame
-    """Rows that are no facts: file, line, field, reason, expected."""
+    """Rows that were rejected: file, line, field, reason, expected."""
     words: tuple[str, ...]
 
 
@@ -44,7 +46,7 @@ class Imported:
     facts: dict[str, int]
     words: tuple[str, ...]
     notes: tuple[str, ...]
-    """What was left out because the mapping says so, a line each."""
+    """What was left out as the mapping says, a line each."""
 
 
 def facts_of_tables(
@@ -54,8 +56,8 @@ def facts_of_tables(
 ) -> TableFacts:
     """The facts of tables: files (CSV, TSV, Parquet, workbooks) or polars frames.
 
-    `mapping` is a YAML file or the name of a ready one; None: every field has a column of its own
-    name. Raises `InputError` where the mapping or a table cannot be used.
+    `mapping`: a YAML file, or the name of a built-in mapping; None: columns have the names of the
+    fields. Raises `InputError` if the mapping or a table cannot be used.
     """
     from streams.files.importing.sinks import Frames
     from streams.files.importing.tables import Tables
@@ -81,8 +83,8 @@ def import_tables(
     progress: Callable[[int], object] = lambda _: None,
 ) -> Imported:
     """Write the facts of tables into `folder`: a file of JSON lines for each topic that the mapping
-    makes, and rejected.jsonl. `report` gets each row that is no fact; `progress` how many bytes
-    more were read. Raises `InputError` and `OSError`.
+    makes, and rejected.jsonl. `report` gets each rejected row, and `progress` the number of bytes
+    read since its last call. Raises `InputError` and `OSError`.
     """
     from streams.files.importing.sinks import Files
     from streams.files.importing.tables import Tables

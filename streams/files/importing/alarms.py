@@ -1,4 +1,4 @@
-"""What all rows about alarms have in common: the place, the device, the type, the readings."""
+"""The fields that all rows about alarms have in common: place, device, type and readings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLAIN = "no control, format or line-separator characters"
 
 
 def static_fields(cells: Cells, lines: pl.Series) -> dict[str, pl.Series]:
-    """The fields of each row that say what alarm it is about, without times."""
+    """The fields of each row that identify and describe its alarm, without times."""
     found = {name: cells.text(name) for name in IDS}
     found["bed"] = found["bed"].zip_with(found["bed"].is_not_null(), found["device_id"])
     found["bed"] = found["bed"].fill_null("?")
@@ -38,15 +38,15 @@ def static_fields(cells: Cells, lines: pl.Series) -> dict[str, pl.Series]:
 
 
 def word(cells: Cells, name: str) -> pl.Series:
-    """A word of a list, as the service spells it.
+    """A word of a list, in the service's spelling.
 
-    `High` is high, and `non-actionable` is non_actionable.
+    `High` becomes high, and `non-actionable` becomes non_actionable.
     """
     return cells.text(name).str.to_lowercase().str.replace_all(r"[ -]+", "_")
 
 
 def check_alarms(frame: pl.DataFrame, faults: Faults, required: Sequence[str]) -> None:
-    """Faults of rows whose static fields are no alarm's."""
+    """Add faults for rows whose descriptive fields are not valid for an alarm."""
     for name in required:
         faults.add(frame[name].is_null(), missing(name))
     for name in IDS:
@@ -73,24 +73,24 @@ def check_people(frame: pl.DataFrame, faults: Faults) -> None:
 
 
 def check_id(frame: pl.DataFrame, name: str, faults: Faults) -> None:
-    """Faults of ids that are too long or not plain. An empty one is none."""
+    """Add faults for ids that are too long or have odd characters. An empty id is not a fault."""
     column = frame[name]
     if column.null_count() == len(column):
         return
     length = column.str.len_chars()
-    told = f"expected 1 to {MAX_ID_LENGTH} characters"
-    faults.add((length > MAX_ID_LENGTH) | (length == 0), Fault(name, "not_an_id", told))
+    expected = f"expected 1 to {MAX_ID_LENGTH} characters"
+    faults.add((length > MAX_ID_LENGTH) | (length == 0), Fault(name, "not_an_id", expected))
     faults.add(column.str.contains(_NOT_PLAIN), Fault(name, "not_plain", f"expected {_PLAIN}"))
 
 
 def check_words(frame: pl.DataFrame, name: str, words: Sequence[str], faults: Faults) -> None:
-    told = f"expected one of {', '.join(words)}"
+    expected = f"expected one of {', '.join(words)}"
     wrong = frame[name].is_not_null() & ~frame[name].is_in(list(words)).fill_null(False)
-    faults.add(wrong, Fault(name, "unknown_word", told))
+    faults.add(wrong, Fault(name, "unknown_word", expected))
 
 
 def event_columns(alarms: pl.DataFrame) -> Iterator[pl.Expr]:
-    """The fields of alarm events, without those that no row has."""
+    """The fields of alarm events, without fields that are empty in all rows."""
     yield from (pl.col(name) for name in STATIC if name not in ("device_id", "source"))
     yield pl.col("device_id").fill_null(pl.col("bed"))
     yield pl.col("source").fill_null("")
@@ -105,13 +105,12 @@ def event_columns(alarms: pl.DataFrame) -> Iterator[pl.Expr]:
 
 
 def own_id(at: str, suffix: str, of: str = "bed") -> pl.Expr:
-    """An id of a row that brings none: equal rows are not the same alarm, and the same file gives
-    the same ids again. `at` and `of` are columns; `suffix` tells the table, where there are
-    several.
+    """Ids for rows without one. Equal rows get different ids, and the same file gives the same ids
+    again. `at` and `of` are columns; `suffix` identifies the table if there are several.
     """
     return pl.format("{}-{}-{}" + suffix, pl.col(of).str.head(60), at, "line")
 
 
 def cut(name: str) -> pl.Expr:
-    """A free text within its bound."""
+    """A free text, cut to its greatest length."""
     return pl.col(name).str.head(MAX_TEXT_LENGTH)

@@ -1,4 +1,4 @@
-"""Rows that are responses, and rows that are verdicts."""
+"""Rows that are responses, and rows that are labels (verdicts of a review)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Answers:
         self._none = 0
 
     def take(self, cells: Cells, lines: pl.Series) -> pl.DataFrame:
-        """A row without a time or an action is no response, one without a verdict no label."""
+        """Rows without a time or an action are not responses; rows without a verdict are not
+        labels.
+        """
         name, words = _WORDS[self._topic]
         found = {one: cells.text(one) for one in _IDS[self._topic]}
         found[name] = word(cells, name)
@@ -51,8 +53,8 @@ class Answers:
         for one in (*(("alarm_id",) if self._topic == "labels" else ()), "facility", name, "at"):
             faults.add(frame[one].is_null() & ~nothing, missing(one))
         if self._topic == "responses":
-            told = Fault("alarm_id", "missing", "required, or a bed, but missing")
-            faults.add(frame["alarm_id"].is_null() & frame["bed"].is_null() & ~nothing, told)
+            fault = Fault("alarm_id", "missing", "required, or a bed, but missing")
+            faults.add(frame["alarm_id"].is_null() & frame["bed"].is_null() & ~nothing, fault)
         for one in _IDS[self._topic]:
             check_id(frame, one, faults)
         check_words(frame, name, words, faults)

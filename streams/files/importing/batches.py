@@ -1,8 +1,8 @@
-"""Tables of any kind as frames of some ten thousand rows: CSV, Parquet, Excel workbooks, and frames
-that are there already.
+"""Reads tables in frames of some ten thousand rows: CSV, Parquet, Excel workbooks, and frames.
 
-The cells of a CSV file are text; others keep their type. `LINE` numbers the rows as people find
-them: lines of a CSV file, rows of a sheet, rows of other tables from 1.
+The cells of a CSV file are text; those of other tables keep their type. The column `LINE` has the
+number by which people find a row: its line in a CSV file, its row in a sheet, or its position in
+another table, from 1.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Batches(Protocol):
     columns: tuple[str, ...]
 
     def frames(self, wanted: Collection[str]) -> Iterator[pl.DataFrame]:
-        """`LINE` and those columns of `wanted` that there are."""
+        """`LINE`, and the columns of `wanted` that the table has."""
         ...
 
     def words(self) -> Iterator[str]:
-        """What was odd about the rows read, a line each."""
+        """What was unusual about the rows read, a line each."""
         ...
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether a file is a workbook by its name."""
+    """Whether the name of a file is that of a workbook."""
     return path.suffix.lower() in _WORKBOOKS
 
 
@@ -52,9 +52,10 @@ def open_table(
     report: Callable[[BadLine], None],
     progress: Callable[[int], object] = lambda _: None,
 ) -> Batches:
-    """`known` are columns that it may have, by which the delimiter is recognised; `report` gets
-    rows that cannot be read; `progress` how many bytes were (of a frame: rows). Raises
-    `InputError`.
+    """Open a table. Raises `InputError`.
+
+    `known`: columns that it may have, by which the delimiter is recognised. `report` gets the rows
+    that cannot be read, and `progress` the number of bytes read (of a frame: rows).
     """
     if isinstance(table, pl.DataFrame):
         return FrameBatches(table, 1, progress)
@@ -66,8 +67,8 @@ def open_table(
 
 
 class CsvBatches(CsvRows):
-    """A CSV file. Pieces of it without peculiar quotation marks are read by polars, the others row
-    by row, with the same result.
+    """A CSV file. Polars reads the pieces with regular quotation marks. The others are read row by
+    row, with the same result.
     """
 
     def frames(self, wanted: Collection[str]) -> Iterator[pl.DataFrame]:
@@ -101,7 +102,7 @@ class CsvBatches(CsvRows):
             yield _as_frame(rows, places)
 
     def _fast(self, places: dict[str, int]) -> pl.DataFrame | None:
-        """The rest of the piece, or None where it needs a closer look."""
+        """The piece as a frame; None if it must be read row by row."""
         text = self._piece[self._place :] if self._place else self._piece
         width, delimiter = len(self.columns), self._delimiter
         if len(delimiter.encode()) > 1 or "\0" in text:
@@ -143,7 +144,7 @@ class CsvBatches(CsvRows):
     def _without_wide(
         self, frame: pl.DataFrame, lines: list[str], counts: NDArray[np.int64]
     ) -> pl.DataFrame:
-        """Without blank lines, and without those of too many columns, which are reported."""
+        """The rows without blank lines. Rows with too many columns are reported and left out."""
         width = len(self.columns)
         wrong = []
         for place in np.flatnonzero(counts >= width).tolist():
@@ -159,7 +160,7 @@ class CsvBatches(CsvRows):
 
 
 class FrameBatches:
-    """A frame; rows are numbered from `first`."""
+    """A frame whose rows are numbered from `first`."""
 
     def __init__(self, frame: pl.DataFrame, first: int, progress: Callable[[int], object]) -> None:
         self._frame, self._first, self._progress = frame, first, progress
@@ -210,7 +211,7 @@ class ParquetBatches:
 
 
 def _counts(data: bytes, delimiter: bytes, lines: int) -> NDArray[np.int64]:
-    """How many delimiters each line has."""
+    """The number of delimiters in each line."""
     found = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(found == delimiter[0])
     ends = np.flatnonzero(found == ord("\n"))
@@ -220,7 +221,7 @@ def _counts(data: bytes, delimiter: bytes, lines: int) -> NDArray[np.int64]:
 
 
 def read_sheet(path: Path, name: str | None, skip: int) -> pl.DataFrame:
-    """A sheet of a workbook; a column of different things is text. Raises `InputError`."""
+    """A sheet of a workbook. A column of mixed types becomes text. Raises `InputError`."""
     try:
         import fastexcel
     except ImportError:
@@ -260,7 +261,7 @@ def _as_frame(rows: list[tuple[int, dict[str, str]]], places: dict[str, int]) ->
 
 
 def _well_quoted(delimiter: str) -> str:
-    """Of a line whose quotation marks enclose whole fields and are closed in it."""
+    """Matches a line in which quotation marks enclose whole fields and are closed."""
     mark = "\\" + delimiter if not delimiter.isalnum() else delimiter
     field = f'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
     return rf"\A{field}(?:{mark}{field})*\z"

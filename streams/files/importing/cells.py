@@ -1,4 +1,4 @@
-"""The cells of a frame as texts and numbers, by what a mapping says about each field."""
+"""Reads the cells of a frame as texts and numbers, as the mapping describes each field."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from streams.files.mapping import Table
 
 _NO_TEXT = r"[-\u2013\u2014\s]*|#?n/a|n\.a\.|#?nan|null|<na>|nat"
 _NO_NUMBER = rf"[-\u2013\u2014\s.?*_]*|na|none|{_NO_TEXT}"
-"""How programs write that there is no value."""
+"""Texts with which programs mark a missing value."""
 _LONGEST_TEXT = 1024
-"""Characters of a text that patterns take apart."""
+"""Most characters of a text to which patterns are applied."""
 _MANY_TEXTS = 1 << 16
-"""Texts of which it is remembered what their parts are."""
+"""Most texts whose parts are cached."""
 
 
 class Cells:
-    """The fields of a section in a frame. What is wrong goes to `faults`."""
+    """The fields of a section in a frame. Wrong values are added to `faults`."""
 
     def __init__(
         self, frame: pl.DataFrame, table: Table, section: Section, faults: Faults, parts: Parts
@@ -36,12 +36,12 @@ class Cells:
                 self.frame = self._taken_apart(text, parts)
 
     def has(self, name: str) -> bool:
-        """Whether there is anything for a field."""
+        """Whether the mapping has a source for a field."""
         source = self.section.source(name)
         return source.value is not None or any(one in self.frame.columns for one in source.names)
 
     def text(self, name: str, is_number: bool = False) -> pl.Series:
-        """The texts of a field without spaces around them; null: no value."""
+        """The texts of a field without surrounding spaces; null: no value."""
         source = self.section.source(name)
         if source.value is not None:
             return pl.repeat(source.value, self.height, dtype=pl.String, eager=True)
@@ -61,12 +61,12 @@ class Cells:
         return self.as_number(name, text)
 
     def as_number(self, name: str, text: pl.Series) -> pl.Series:
-        """Texts as numbers. What is none is a fault."""
+        """Texts as numbers. Other texts are faults."""
         if text.null_count() == len(text):
             return pl.repeat(None, self.height, dtype=pl.Float64, eager=True)
         mark = self.table.csv.decimal
         found = _floats(text, mark)
-        if found.null_count() > text.null_count():  # perhaps with marks of thousands
+        if found.null_count() > text.null_count():  # perhaps with thousands separators
             found = found.fill_null(_floats(_without_thousands(text, mark), mark))
         found = found.set(~found.is_finite().fill_null(True), None)
         self.faults.add(
@@ -94,7 +94,7 @@ class Cells:
         return found.to_series().fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
 
     def is_absent(self, column: str) -> pl.Series:
-        """Whether the cells of a column are empty."""
+        """For each cell of a column, whether it is empty."""
         found = as_text(self.frame[column])
         if found is None:
             return self.frame[column].is_null()
@@ -148,13 +148,13 @@ class Cells:
 
 
 class Parts:
-    """Texts and the parts into which patterns take them, of which it remembers many."""
+    """Splits texts into parts by patterns, with a cache."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], dict[str, dict[str, str | None] | None]] = {}
 
     def of(self, text: Text, texts: pl.Series) -> pl.DataFrame:
-        """A row for each text: its parts, and whether any pattern fits."""
+        """A row for each text: its parts, and whether a pattern matches."""
         known = self._known.setdefault(text.patterns, {})
         if len(known) > _MANY_TEXTS:
             known.clear()
@@ -186,7 +186,7 @@ def _first_that_fits(
 
 
 def of_each(texts: pl.Series, value: Callable[[str], Any], dtype: Any) -> pl.Series:
-    """A value for each text, computed once for equal ones."""
+    """A value for each text, computed once for equal texts."""
     several = texts.unique().drop_nulls()
     if not len(several):
         return pl.repeat(None, len(texts), dtype=dtype, eager=True)
@@ -195,9 +195,7 @@ def of_each(texts: pl.Series, value: Callable[[str], Any], dtype: Any) -> pl.Ser
 
 
 def _in_words(texts: pl.Series, source: Source, there: pl.Series) -> pl.Series:
-    """What the words stand for; of other cells that are `there`, the other value if there is
-    one.
-    """
+    """The meanings of words. Other cells that are `there` get the other value, if there is one."""
     words = source.words
     if words is None:
         return texts.zip_with(
@@ -240,8 +238,8 @@ def _floats(text: pl.Series, mark: str) -> pl.Series:
 
 
 def _without_thousands(text: pl.Series, mark: str) -> pl.Series:
-    """`1.234,5` without its dots. A single mark of thousands alone may be a decimal one, and
-    stays.
+    """Remove thousands separators, as in `1.234,5`. A single mark stays, because it may be the
+    decimal one.
     """
     other, ours = ("." if mark == "," else ","), re.escape(mark)
     group = rf"[{other} \u00a0']\d{{3}}"
@@ -255,7 +253,7 @@ def _whole(pattern: str) -> str:
 
 
 def as_text(found: pl.Series, separator: str = ";") -> pl.Series | None:
-    """Cells as text, whole numbers without a fraction; None: they hold more than one thing."""
+    """Cells as text, whole numbers without a fraction; None: a cell has more than one value."""
     if found.dtype == pl.String:
         return found
     if found.dtype.is_float():

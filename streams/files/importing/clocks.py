@@ -1,4 +1,4 @@
-"""Rows of hours that came twice, set aside until all rows were seen."""
+"""Rows in an hour that occurs twice (clocks put back), which wait until all rows were read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ROW = "\x00row"
 
 
 class Aside:
-    """Rows with times of two readings, of which order and length decide (see `ChangedClocks`)."""
+    """Decides between two readings of a time, by order and duration (see `ChangedClocks`)."""
 
     def __init__(self, times: Sequence[str], order: Order = None) -> None:
-        """`times`: start, end and response, as the frames call them; some may be left out.
-        `order` of the rows, where it is stated.
+        """`times`: the columns of start, end and response; some may be missing. `order`: the order
+        of the rows, if the mapping states it.
         """
         self._times = dict(zip(times, ("start", "end", "first_response"), strict=False))
         self._clocks = ChangedClocks(order)
@@ -32,7 +32,7 @@ class Aside:
         good: NDArray[np.bool_],
         twice: Mapping[str, Mapping[int, Twice]],
     ) -> NDArray[np.bool_]:
-        """Which rows stay; the others are set aside. Of the `good` ones it notes the order."""
+        """Which rows are decided; the others wait. The order of the `good` rows is noted."""
         stays = np.ones(frame.height, bool)
         first = next(iter(self._times))
         starts = frame[first].fill_null(0).to_numpy()
@@ -58,8 +58,8 @@ class Aside:
         return stays
 
     def settled(self) -> tuple[pl.DataFrame, list[str | None]] | None:
-        """The rows set aside, each with its times, and the name of the first one that nothing
-        decides.
+        """The rows that waited, each with its times and the name of the first time that remains
+        undecided.
         """
         if not self._frames:
             return None
@@ -86,11 +86,11 @@ class Aside:
         )
 
     def words(self, name: str, keeps: bool) -> Iterator[str]:
-        """What is said of times on which nothing decided, where they were kept."""
+        """A message about times that remained undecided and were kept."""
         if keeps and (count := self._clocks.undecided):
             yield (
                 f"{name}: {count:,} {'row lies' if count == 1 else 'rows lie'} in an hour that "
-                "came twice when the clocks were put back, and nothing tells which one: taken as "
+                "came twice when the clocks were put back, with nothing to decide which: taken as "
                 "the first"
             )
         if keeps and (count := self._clocks.missing):

@@ -1,8 +1,8 @@
 """Rows that are events of alarms: raised, changed, ended.
 
-Where the table brings no ids, an end belongs to the alarm of the same device, source and code that
-is on. An alarm that is raised again while it is on is the same one, unless the mapping says `again:
-new`: nothing tells that it was off in between.
+If the table has no ids, an end belongs to the active alarm of the same device, source and code. An
+alarm that is raised again while it is active is the same alarm, because the table does not show
+that it was off in between, unless the mapping says `again: new`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NO_START = Fault("phase", "no_start", "expected a start before this end")
 
 
 class TimedRows:
-    """Rows with one time `at`: those of hours that came twice are settled by their order."""
+    """Rows with one time `at`. In an hour that occurs twice, the order of the rows decides."""
 
     def __init__(self, refuse: Refuse, phases: bool, order: Order = None) -> None:
         self._refuse, self._phases = refuse, phases
@@ -56,7 +56,7 @@ class TimedRows:
             check_alarms(frame, faults, ("phase", *REQUIRED))
             check_words(frame, "phase", get_args(Phase), faults)
             check_id(frame, "event_id", faults)
-        else:  # without a code, it tells that nothing is on
+        else:  # without a code, the row says that no alarm is on
             frame = frame.with_columns(
                 pl.when(pl.col("code").is_null())
                 .then(pl.col("priority").fill_null("info"))
@@ -87,7 +87,7 @@ class TimedRows:
 
 
 def facts_with_ids(frame: pl.DataFrame, suffix: str) -> Facts:
-    """The facts of events that name their alarm."""
+    """The facts of events that have an alarm id."""
     if frame.height:
         own = pl.format("{}-{}", own_id("at", suffix), "phase")
         yield (
@@ -102,7 +102,7 @@ class Correlated:
     """Events without ids, of one table or of several."""
 
     def __init__(self, section: Section, refuse: Callable[[int, int, Fault], None]) -> None:
-        """`refuse` gets the number of the table, the row and what is wrong."""
+        """`refuse` gets the number of the table, the row and the fault."""
         self._again_is_new = section.again == "new"
         self._refuse = refuse
         self._spool = Spool(section.order)

@@ -1,4 +1,4 @@
-"""What is wrong with rows: of each row the first thing, by field, reason and what was expected."""
+"""The first fault of each row: field, reason, and what was expected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streams.files.lines import BadLine, shown
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`expected`: as messages say it, such as `expected a number`."""
+    """`expected`: the text in messages, such as `expected a number`."""
 
     field: str
     reason: str
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that is no fact. It holds no content of the row."""
+    """A rejected row, without its content."""
 
     path: Path
     line: int
@@ -39,7 +39,7 @@ class Rejection:
 
     @property
     def record(self) -> dict[str, str | int]:
-        """As in rejected.jsonl."""
+        """The object in rejected.jsonl."""
         return {
             "file": shown(self.path),
             "line": self.line,
@@ -61,7 +61,7 @@ class Faults:
         self._known: list[Fault] = []
 
     def add(self, rows: pl.Series | NDArray[np.bool_], fault: Fault) -> None:
-        """`rows` are wrong: true for those that are."""
+        """Add a fault for the rows that are true in `rows`."""
         mask = rows.fill_null(False).to_numpy() if isinstance(rows, pl.Series) else rows
         if not mask.any():
             return

@@ -1,5 +1,7 @@
-"""A proposed mapping of a table that nobody described. What the table does not tell is marked
-`# DECIDE:`, with a value that makes the mapping complete meanwhile.
+"""Proposes a mapping for an unknown table.
+
+What the table does not show is marked `# DECIDE:`, with a provisional value, so that the mapping is
+complete.
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ from streams.files.tables import Csv
 from streams.formats.texts import printable
 
 _ROWS = 5000
-"""So many rows are looked at."""
+"""How many rows are examined."""
 _MOST_WORDS = 20
 _LONGEST_WORD = 60
 _DAYS_OFF = frozenset({"u", "k", "x", "off", "frei", "al", "sick", "krank", "vac", "-"})
 _SNAPSHOTS = 0.5
-"""Share of rows that repeat what the same bed had before; alarm logs repeat far less."""
+"""Share of rows that repeat the previous row of their bed; alarm logs repeat far less."""
 
 
 def guessed(path: Path) -> str:
@@ -230,7 +232,7 @@ class _Guess:
         if start is None or not start.formats or start.is_either_order or start.is_clock:
             return None
         form = start.formats[0]
-        if form.startswith(("%d", "%m")):  # such texts do not sort as times do
+        if form.startswith(("%d", "%m")):  # such texts do not sort like times
             from datetime import datetime
 
             found = []
@@ -413,7 +415,7 @@ class _Guess:
 
 
 def _short(texts: Sequence[str]) -> list[str]:
-    """Those that are words; longer ones are free text, which a mapping does not list."""
+    """The texts that are words. Longer ones are free text, which a mapping does not list."""
     return [one for one in texts if len(one) <= _LONGEST_WORD]
 
 
@@ -431,7 +433,7 @@ def _either(column: Column) -> str:
 
 
 def _name(text: str) -> str:
-    """A text as YAML spells it."""
+    """A text in YAML's notation."""
     is_plain = re.fullmatch(r"[^\W\d_][\w ]*", text) is not None and text.strip() == text
     if is_plain and text.isprintable() and text.lower() != "null":
         return text

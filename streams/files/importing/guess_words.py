@@ -1,4 +1,4 @@
-"""What words of an unknown table stand for: levels, phases, verdicts, technical alarms."""
+"""The meanings of words in an unknown table: priorities, phases, verdicts, technical alarms."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _WITH_WORD = re.compile(r"[*!]* *.+? (HI|LO|HIGH|LOW|TIEF|HOCH) +[0-9.,]+")
 
 
 def meant(text: str, known: Sequence[tuple[str, str]]) -> str | None:
-    """What a word stands for."""
+    """The meaning of a word."""
     return next((one for one, words in known if re.search(words, text.lower())), None)
 
 
 def phase_of(text: str) -> str | None:
-    """What a whole word says about an alarm: `off` is its end, `leads off` is not."""
+    """The phase that a whole cell names: `off` is an end, `leads off` is not."""
     found = next((one for one, words in PHASES if re.fullmatch(words, text.lower())), None)
     return found or ("start" if re.fullmatch(r"(?i)h|hh|l|ll|hi|lo", text) else None)
 
 
 def pairs(texts: Sequence[str]) -> bool:
-    """Whether ends are called as their beginning with a word behind it, such as `H` and `H NR`."""
+    """Whether the name of an end is that of its start plus a word, such as `H` and `H NR`."""
     ends = [one for one in texts if " " in one and one.rpartition(" ")[0] in texts]
     return 0 < len(ends) >= len(texts) // 2 and all(phase_of(one) == "end" for one in ends)
 

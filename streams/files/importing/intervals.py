@@ -36,14 +36,14 @@ class IntervalRows:
     def __init__(
         self, refuse: Refuse, earliest: int, keeps_undecided: bool, order: Order = None
     ) -> None:
-        """`refuse` gets rows that are none; `earliest`: of all times, in ms; `keeps_undecided`:
-        rows of an hour that came twice are taken as of the first one where nothing tells which.
+        """`refuse` gets rows that are not alarms. `earliest`: the earliest allowed time (ms).
+        `keeps_undecided`: undecided rows of an hour that occurs twice count as of the first one.
         """
         self._refuse, self._earliest, self._keeps = refuse, earliest, keeps_undecided
         self._aside = Aside(_TIMES, order)
 
     def take(self, cells: Cells, lines: pl.Series) -> pl.DataFrame:
-        """The alarms of some rows. Those of hours that came twice follow when it finishes."""
+        """The alarms of some rows. `finish` gives those in hours that occur twice."""
         found = static_fields(cells, lines)
         found["class"] = word(cells, "class")
         _classify(found)
@@ -70,7 +70,7 @@ class IntervalRows:
         return frame.filter(pl.Series(faults.none & kept))
 
     def finish(self) -> pl.DataFrame | None:
-        """The alarms of hours that came twice."""
+        """The alarms in hours that occur twice."""
         settled = self._aside.settled()
         if settled is None:
             return None
@@ -84,7 +84,7 @@ class IntervalRows:
         return frame.filter(pl.Series(faults.none))
 
     def words(self, name: str) -> Iterator[str]:
-        """What was odd about the times, a line each."""
+        """What was unusual about the times, a line each."""
         yield from self._aside.words(name, self._keeps)
 
     def _check_times(self, frame: pl.DataFrame, faults: Faults, of: np.ndarray[Any, Any]) -> None:
@@ -95,17 +95,17 @@ class IntervalRows:
 
 
 def add_undecided(faults: Faults, undecided: list[str | None]) -> None:
-    """Faults of times of which nothing told which hour they are of."""
+    """Add faults for times in an hour that occurs twice, if nothing decides which one is meant."""
     for name in dict.fromkeys(one for one in undecided if one is not None):
-        told = "expected a time of one meaning, but the clocks were changed in this hour"
+        expected = "expected a time of one meaning, but the clocks were changed in this hour"
         rows = np.array([one == name for one in undecided])
-        faults.add(rows, Fault(name, "ambiguous_time", told))
+        faults.add(rows, Fault(name, "ambiguous_time", expected))
 
 
 def facts_of_intervals(
     alarms: pl.DataFrame, has_ids: bool, suffix: str
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The facts of whole alarms, by topic. `suffix` tells the table, where there are several."""
+    """The facts of whole alarms, by topic. `suffix` identifies the table if there are several."""
     if not alarms.height:
         return
     own = own_id("start", suffix)
@@ -154,7 +154,7 @@ def facts_of_intervals(
 
 
 def _classify(found: dict[str, pl.Series]) -> None:
-    """A technical alarm without a verdict is of class technical, and the other way round."""
+    """Give technical alarms the class technical, and alarms of this class the kind technical."""
     pair = pl.DataFrame({"kind": found["kind"], "class": found["class"]}).select(
         pl.col("kind").fill_null(
             pl.when(pl.col("class") == "technical")

@@ -18,7 +18,7 @@ from streams.formats.times import A_TIME, parse_rfc3339, since_epoch
 
 _MILLISECONDS = r"\A[+-]?\d+(?:\.0*)?\z"
 _SAFE = re.compile(r"%(?:[dmYHMSyIpbBjez]|\.f)")
-"""What polars reads as Python does."""
+"""Format codes that polars reads in the same way as Python."""
 _READINGS: tuple[Literal["earliest", "latest"], ...] = ("earliest", "latest")
 _TOO_MUCH = "expected no more than the milliseconds from 1970 to 2100"
 _BEYOND = Fault("", "not_a_time", "expected a time from 1970 to 2100")
@@ -26,14 +26,14 @@ _BEYOND = Fault("", "not_a_time", "expected a time from 1970 to 2100")
 
 @dataclass(slots=True)
 class Moments:
-    """Times in ms since 1970; of those with two readings the first one, and both by row."""
+    """Times in ms since 1970. A time with two readings has the first; `both` has them by row."""
 
     at: pl.Series
     twice: dict[int, Twice]
 
 
 def moments(cells: Cells, name: str) -> Moments:
-    """The times of a field; what is none is a fault of its row."""
+    """The times of a field. Other texts are faults."""
     source = cells.section.source(name)
     zone = source.zone or cells.table.zone
     if source.column in cells.frame.columns and source.words is None:
@@ -55,16 +55,16 @@ def moments(cells: Cells, name: str) -> Moments:
         else:
             more, more_local = _formatted(rest, one)
             at, local = at.fill_null(more), local.fill_null(more_local)
-    told = A_TIME if source.time[0] == "rfc3339" else f"expected a time like {source.time[0]}"
+    expected = A_TIME if source.time[0] == "rfc3339" else f"expected a time like {source.time[0]}"
     if source.time[0] not in ("ms", "s"):
         wrong = text.is_not_null() & at.is_null() & local.is_null()
-        cells.faults.add(wrong, Fault(name, "not_a_time", told))
+        cells.faults.add(wrong, Fault(name, "not_a_time", expected))
     found = zoned(cells, name, local, zone)
     return Moments(at.fill_null(found.at), found.twice)
 
 
 def lasting(cells: Cells) -> pl.Series:
-    """How long alarms lasted, in ms: seconds, or a text such as 1:40 or 0:01:40."""
+    """Durations of alarms in ms, from seconds or texts such as 1:40 or 0:01:40."""
     text = cells.text("lasts", is_number=True)
     colons = text.str.contains(":", literal=True).fill_null(False)
     found = cells.as_number("lasts", text.set(colons, None))
@@ -79,7 +79,7 @@ def lasting(cells: Cells) -> pl.Series:
 
 
 def local_dates(cells: Cells, name: str) -> pl.Series:
-    """The days of a field, as local midnights; what is none is a fault of its row."""
+    """The days of a field, as local midnights. Other texts are faults."""
     source = cells.section.source(name)
     if source.column in cells.frame.columns and source.words is None:
         column = cells.frame[source.column]
@@ -92,13 +92,13 @@ def local_dates(cells: Cells, name: str) -> pl.Series:
     formats = ("%Y-%m-%d",) if source.time == ("rfc3339",) else source.time
     for one in formats:
         found = found.fill_null(_formatted(text.set(found.is_not_null(), None), one)[1])
-    told = f"expected a date like {formats[0]}"
-    cells.faults.add(text.is_not_null() & found.is_null(), Fault(name, "not_a_time", told))
+    expected = f"expected a date like {formats[0]}"
+    cells.faults.add(text.is_not_null() & found.is_null(), Fault(name, "not_a_time", expected))
     return found.dt.truncate("1d")
 
 
 def in_range(faults: Faults, name: str, at: pl.Series, earliest: int = EARLIEST) -> None:
-    """Times before `earliest` (ms) or after 2100 are faults."""
+    """Add faults for times before `earliest` (ms) or after 2100."""
     wrong = (at < earliest) | (at > LATEST)
     if not wrong.any():
         return
@@ -123,7 +123,7 @@ def _counted(cells: Cells, name: str, text: pl.Series, times: int) -> pl.Series:
 
 
 def _bounded(cells: Cells, name: str, found: pl.Series, times: int) -> pl.Series:
-    # 14.001 s is 14000.999... ms in binary; thousandths are meant, and below them is cut off
+    # 14.001 s is 14000.999... ms in binary: round to thousandths, then cut off smaller fractions
     scaled = (found * times * 1000).round(0) / 1000
     wrong = scaled.abs() > LATEST
     cells.faults.add(wrong, Fault(name, "not_a_time", _TOO_MUCH))
@@ -140,8 +140,8 @@ def _plain(
     wrong = at.abs() > LATEST
     cells.faults.add(wrong, Fault(name, "not_a_time", _TOO_MUCH))
     seconds = (at < EARLIEST) & (at * 1000).is_between(EARLIEST, LATEST)
-    told = f"expected {expected_time(EARLIEST // 1000)} (time: s in the mapping)"
-    cells.faults.add(seconds, Fault(name, "seconds", told))
+    expected = f"expected {expected_time(EARLIEST // 1000)} (time: s in the mapping)"
+    cells.faults.add(seconds, Fault(name, "seconds", expected))
     found = at.set(wrong.fill_null(False), 0).cast(pl.Int64)
     rest = text.set(numbers, None)
     found = found.fill_null(_epoch(_parsed(rest, "%Y-%m-%dT%H:%M:%S%.f%#z")))
@@ -186,7 +186,7 @@ def _formatted(text: pl.Series, format_: str) -> tuple[pl.Series, pl.Series]:
         else:
             at = _epoch(found)
     rest = text.set(at.is_not_null() | local.is_not_null(), None)
-    if rest.null_count() < len(rest):  # what only Python knows to read
+    if rest.null_count() < len(rest):  # formats that only Python can read
         known = {one: _by_python(one, format_) for one in rest.unique().drop_nulls().to_list()}
         with_offset = {one: v for one, v in known.items() if v is not None and v.tzinfo is not None}
         at = at.fill_null(of_each(rest, lambda one: _since(with_offset.get(one)), pl.Int64))

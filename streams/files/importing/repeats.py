@@ -1,4 +1,4 @@
-"""How often an alarm's id comes again: a device that counts for itself repeats those of others."""
+"""Counts repeated alarm ids: devices that number their own alarms use each other's ids."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 _MOST = 1 << 22
-"""Ids that are remembered, of which each takes 8 bytes."""
+"""Most ids that are remembered, at 8 bytes each."""
 
 
 class Repeats:
-    """Counts rows whose alarm_id an earlier row of the facility had."""
+    """Counts rows whose alarm_id already occurred in the facility."""
 
     def __init__(self) -> None:
         self._seen = np.zeros(0, np.uint64)
@@ -27,7 +27,7 @@ class Repeats:
         self._seen = np.sort(seen[-_MOST:])
 
     def words(self, name: str, replaced: bool) -> Iterator[str]:
-        """`replaced`: a later row replaces an earlier one; else it is left out for it."""
+        """`replaced`: a later row replaces an earlier one; otherwise the later row is left out."""
         if self._count:
             one = self._count == 1
             yield (

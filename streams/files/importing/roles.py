@@ -1,4 +1,4 @@
-"""What the columns of an unknown table may be, by their names and by what stands in them."""
+"""The probable roles of the columns of an unknown table, from their names and contents."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NAMES: dict[str, str] = {
     "code": r"alarm|text|message|event|meldung|descr|msg|code|condition|call|"
     r"\u30a2\u30e9\u30fc\u30e0|\u5185\u5bb9",
 }
-"""By role, in order: the first one whose words a column's name has."""
+"""Words by role, in order: a column gets the first role of which its name has a word."""
 FORMATS = (
     "%Y-%m-%d %H:%M:%S.%f",
     "%Y-%m-%d %H:%M:%S",
@@ -75,12 +75,12 @@ CLOCKS = ("%H:%M:%S", "%H:%M:%S.%f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _NANOSECONDS = re.compile(r"(?<=[.,:]\d{6})\d+$")
 _MOST = 0.9
-"""Share of the cells of a column that must have a form; the rest is told as rejected later."""
+"""Least share of a column's cells that must have a format. `import` rejects the rest."""
 
 
 @dataclass(slots=True)
 class Column:
-    """A column: its name, what it may be, and the formats of its times."""
+    """A column: its name, its possible role, and the formats of its times."""
 
     name: str
     role: str | None
@@ -88,9 +88,9 @@ class Column:
     empty: float
     """Share of empty cells."""
     formats: list[str] = field(default_factory=list)
-    """Of times and dates; several where cells differ, `ms`, `s` and `rfc3339` among them."""
+    """Formats of times and dates, several if cells differ; also `ms`, `s` and `rfc3339`."""
     is_either_order: bool = False
-    """Day and month may be the other way round."""
+    """Day and month may be swapped."""
     is_clock: bool = False
     is_date: bool = False
     is_number: bool = False
@@ -196,7 +196,7 @@ def _is_swapped_too(texts: Sequence[str], form: str) -> bool:
 
 def _fits(text: str, form: str) -> bool:
     try:
-        datetime.strptime(_NANOSECONDS.sub("", text), form)  # only whether it can be read
+        datetime.strptime(_NANOSECONDS.sub("", text), form)  # checks only whether it can be parsed
     except ValueError:
         return False
     return True

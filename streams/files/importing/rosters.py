@@ -1,4 +1,4 @@
-"""Rows of rosters: who cares for which bed, by times or by dates and shifts."""
+"""Rows of rosters: which clinician has which bed, by times or by dates and shifts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Rosters:
         frame = pl.DataFrame(found)
         frame = _of_each_bed(cells, frame)
         if frame.height != cells.height:
-            # one row may tell of several beds: from here on, each of them has its own faults
+            # one row may have several beds: from here on, each bed has its own faults
             per_row = dict(faults)
             rows = frame["\x00row"]
             again = Faults(frame.height)
@@ -75,8 +75,8 @@ class Rosters:
         for name in _IDS:
             check_id(frame, name, faults)
         low_or_high = (frame["acuity"] < 0) | (frame["acuity"] > MAX_ACUITY)
-        told = f"expected 0 to {MAX_ACUITY}"
-        faults.add(low_or_high, Fault("acuity", "out_of_range", told))
+        expected = f"expected 0 to {MAX_ACUITY}"
+        faults.add(low_or_high, Fault("acuity", "out_of_range", expected))
         good = faults.none & ~free.to_numpy()
         stays = self._aside.take(frame, good, twice)
         _check_times(frame, faults, pl.Series(~stays))
@@ -135,7 +135,7 @@ def _check_times(frame: pl.DataFrame, faults: Faults, aside: pl.Series) -> None:
 
 
 def _of_each_bed(cells: Cells, frame: pl.DataFrame) -> pl.DataFrame:
-    """A row for each bed of a cell, where the mapping says what stands between them."""
+    """A row for each bed in a cell, if the mapping names a separator."""
     frame = frame.with_columns(
         pl.int_range(frame.height, dtype=pl.UInt32, eager=True).alias("\x00row")
     )
@@ -153,7 +153,7 @@ def _of_each_bed(cells: Cells, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _next_day(cells: Cells, begin: pl.Series, end: pl.Series) -> pl.Series:
-    """The end a day later, by the clocks of its zone, where it is not after the beginning."""
+    """The end a day later (in its time zone), if it is not after the beginning."""
     zone = cells.section.source("to").zone or cells.table.zone or "UTC"
     early = (end <= begin).fill_null(False)
     if not early.any():
@@ -169,15 +169,15 @@ def _next_day(cells: Cells, begin: pl.Series, end: pl.Series) -> pl.Series:
 
 
 def _shifts(cells: Cells) -> tuple[pl.Series, pl.Series]:
-    """Begin and end of shifts: hours of a local day; what ends before it begins does so on the
-    next day.
+    """Begin and end of shifts, from hours of a local day. A shift that ends before it begins ends
+    on the next day.
     """
     day = local_dates(cells, "date")
     text = cells.text("shift")
     begin = of_each(text, lambda one: _minutes(one)[0], pl.Int64)
     end = of_each(text, lambda one: _minutes(one)[1], pl.Int64)
-    told = "expected hours such as 07:00-15:30, or words for each code of a shift"
-    cells.faults.add(text.is_not_null() & begin.is_null(), Fault("shift", "not_hours", told))
+    expected = "expected hours such as 07:00-15:30, or words for each code of a shift"
+    cells.faults.add(text.is_not_null() & begin.is_null(), Fault("shift", "not_hours", expected))
     cells.faults.add(text.is_not_null() & day.is_null(), missing("date"))
     zone = cells.section.source("date").zone or cells.table.zone
     times = pl.DataFrame({"day": day, "begin": begin, "end": end}).select(

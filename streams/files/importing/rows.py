@@ -1,5 +1,7 @@
-"""The rows that a section takes of a table: one for each cell of some columns, those that have
-certain texts, with cells filled from above.
+"""Selects and prepares the rows of a table for a section of the mapping.
+
+It fills cells from above, keeps the rows with certain texts, and makes a row for each cell of some
+columns, as the section says.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from streams.files.lines import InputError
 
 
 class Rows:
-    """Prepares frame after frame of one table."""
+    """Prepares the frames of one table, one after the other."""
 
     def __init__(self, section: Section) -> None:
         self._section = section
@@ -48,7 +50,7 @@ class Rows:
                     among = _is_one_of(column.str.strip_chars(), texts)
                     frame = frame.filter(among if wanted else ~among)
         self.left_out += before - frame.height
-        # in one piece: polars 1.44 fails to join texts of columns in different pieces
+        # in one chunk: polars 1.44 cannot concatenate texts of columns in different chunks
         return frame.rechunk()
 
     def notes(self, name: str) -> Iterator[str]:
@@ -72,7 +74,7 @@ class Rows:
 
 
 def _is_one_of(column: pl.Series, texts: Sequence[str]) -> pl.Series:
-    """Whether a cell is one of the texts, of which one between slashes is a pattern."""
+    """Whether a cell is one of the texts; a text between slashes is a pattern."""
     plain = [one for one in texts if not _is_pattern(one)]
     patterns = [re.compile(one[1:-1]).fullmatch for one in texts if _is_pattern(one)]
     found = column.is_in(plain)
@@ -87,7 +89,7 @@ def _is_pattern(text: str) -> bool:
 
 
 def without_blank(frame: pl.DataFrame) -> pl.DataFrame:
-    """Without rows that have no content at all, as spreadsheets write below their last one."""
+    """Remove rows without any content, which spreadsheets write below the last row."""
     texts = [name for name in frame.columns if name != LINE]
     if not texts:
         return frame

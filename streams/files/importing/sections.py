@@ -1,6 +1,4 @@
-"""Sections of a mapping: what the rows of a table are, and which column is which field of what is
-made of them.
-"""
+"""Sections of a mapping: what the rows of a table are, and which columns are which fields."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from streams.files.importing.sources import Fields, Source, Texts, compiled
 from streams.formats.times import parse_duration
 
 INTERVAL_FIELDS = (*("class" if name == "class_" else name for name in FIELDS), "label")
-"""Of a row that is a whole alarm."""
+"""Fields of a row that is a whole alarm."""
 _OF_INTERVALS = (*INTERVAL_FIELDS, "lasts", "action", "responder")
 _OF_EVENTS = (
     "facility",
@@ -66,7 +64,7 @@ FIELDS_OF: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("facility", "alarm_id", "verdict", "at"),
     ),
 }
-"""The fields that a section may have, and those without which it has no facts."""
+"""The fields that a section may have, and those that it must have."""
 
 
 def _check_duration(text: str | None) -> str | None:
@@ -83,52 +81,52 @@ def _check_patterns(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Unpivot(BaseModel):
-    """A column for each day, say: of each such cell, the name of its column and its content become
-    two columns of a row of their own.
+    """Columns that become rows (for example, one column for each day): each of their cells becomes
+    a row, with the name of the column and the content of the cell as two new columns.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: Annotated[str, AfterValidator(lambda one: compiled(one).pattern)]
-    """A pattern of their whole names."""
+    """A pattern for the whole names of the columns."""
     name: str = "name"
     content: str = "content"
 
 
 class Section(BaseModel):
-    """What one kind of facts is made of."""
+    """The description of one kind of facts in a table."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tables: Texts | None = None
-    """Which files, by name, such as `roster*.csv`; None: those that have its columns."""
+    """Names of its files, such as `roster*.csv`; None: the files that have its columns."""
     rows: Literal["intervals", "events", "snapshots"] = "intervals"
     order: Literal["oldest first", "newest first"] | None = None
-    """Of rows with one time; None: as their times say."""
+    """The order of rows with one time; None: the times show it."""
     again: Literal["same", "new"] = "same"
-    """Events: whether an alarm that is raised again before it ended is the same one."""
+    """For events: whether an alarm that is raised again before its end is the same alarm."""
     of: Literal["bed", "table"] = "bed"
-    """Snapshots: whether a snapshot tells of one bed, or of all beds of the table."""
+    """For snapshots: whether a snapshot covers one bed, or all beds of the table."""
     lost_after: Annotated[str | None, AfterValidator(_check_duration)] = None
-    """Snapshots: after a longer silence, the alarms of the last snapshot are over."""
+    """For snapshots: after a longer silence, the alarms of the last snapshot have ended."""
     over_midnight: bool = False
-    """Assignments: a time `to` that is not after `from` is one of the next day."""
+    """For assignments: a time `to` that is not after `from` is on the next day."""
     fill_down: Annotated[tuple[str, ...], BeforeValidator(lambda one: one or ())] = ()
     """Columns whose empty cells repeat the one above."""
     only: dict[str, Annotated[Texts, AfterValidator(_check_patterns)]] = {}
-    """Rows that count: those which have one of these texts in this column; a text between slashes
-    is a pattern.
+    """Rows that count: those with one of these texts in this column. A text between slashes is a
+    pattern.
     """
     leave_out: dict[str, Annotated[Texts, AfterValidator(_check_patterns)]] = {}
     unpivot: Unpivot | None = None
     fields: Fields = Field(default_factory=dict)
 
     def form(self, topic: str) -> str:
-        """What its rows are, as a key of the table of fields."""
+        """The kind of its rows: a key of the table of fields."""
         return self.rows if topic == "alarms" else topic
 
     def check(self, topic: str) -> None:
-        """Raise `ValueError` for a field that its facts do not have."""
+        """Raise `ValueError` for a field that this kind of facts does not have."""
         names = FIELDS_OF[self.form(topic)][0]
         for name in self.fields:
             if name not in names:
@@ -144,11 +142,11 @@ class Section(BaseModel):
         return (*found, "shift") if topic == "assignments" else found
 
     def source(self, name: str) -> Source:
-        """Where a field comes from: a column of its own name if nothing else is said."""
+        """The source of a field; by default, the column with its name."""
         return self.fields.get(name) or Source(column=name)
 
     def named_columns(self) -> Iterator[tuple[str, str]]:
-        """Columns that the section names, each with the place where it does."""
+        """The columns that the section names, each with its place in the mapping."""
         made = set() if self.unpivot is None else {self.unpivot.name, self.unpivot.content}
         for name, source in self.fields.items():
             for column in source.names:

@@ -18,10 +18,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Files:
-    """Files of JSON lines in a folder, one a topic, and one of the rows that are no facts.
+    """Files of JSON lines in a folder, one for each topic, and one for rejected rows.
 
-    Each is written under a name of its own and gets its right one when all is done, so nobody reads
-    half a file, and a failed run leaves earlier files as they were.
+    Each is written under a temporary name and renamed when all are complete. So nobody reads half a
+    file, and a failed run leaves earlier files as they were.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Files:
         report: Callable[[Rejection], None],
         kept: Collection[str] | None = None,
     ) -> None:
-        """`kept`: topics that have a file also without facts; None: all."""
+        """`kept`: topics that get a file even without facts; None: all."""
         self._folder, self._report, self._kept = folder, report, kept
         self._stack = ExitStack()
         self.paths = {name: folder / f"{name}.jsonl" for name in (*topics, REJECTED)}
@@ -68,7 +68,7 @@ class Files:
 
 
 class Frames:
-    """Frames in memory, one a topic."""
+    """Frames in memory, one for each topic."""
 
     def __init__(self) -> None:
         self._facts: dict[str, list[pl.DataFrame]] = {}
@@ -87,7 +87,7 @@ class Frames:
 
     @property
     def rejected(self) -> pl.DataFrame:
-        """A row each, with file, line, field, reason and expected."""
+        """The rejected rows: file, line, field, reason, expected."""
         schema = {
             "file": pl.String,
             "line": pl.Int64,

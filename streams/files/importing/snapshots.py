@@ -1,9 +1,9 @@
-"""Rows that are what was on at some time: an alarm begins with the first snapshot that has it, and
-ends with the first one that has it no more.
+"""Rows that list the active alarms at some time.
 
-A snapshot tells of one bed, unless the mapping says `of: table`. A bed of which there is no row
-tells nothing: an alarm ends there with the next row of that bed, or where it was last seen if
-`lost_after` says so.
+An alarm begins with the first snapshot that has it, and ends with the first later one that does
+not. A snapshot covers one bed, unless the mapping says `of: table`. A snapshot without a row of a
+bed says nothing about this bed: its alarm ends with the next row of the bed, or where it was last
+seen if `lost_after` says so.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Snapshots:
         ).fill_null(True)
         if self._lost is not None:
             silent = (pl.col("next_at") - pl.col("at") > self._lost).fill_null(False)
-            # a second row of the same snapshot ends it, not the first one
+            # the second row of a snapshot completes it, not the first one
             again = (pl.col("place").shift(-1).over("key") == pl.col("place")).fill_null(False)
             gone = gone | (silent & ~again)
             frame = frame.with_columns(pl.when(silent).then("at").otherwise("next_at").alias("end"))
@@ -88,19 +88,19 @@ class Snapshots:
 
     def _facts(self, frame: pl.DataFrame) -> Facts:
         on = frame.filter(pl.col("code").is_not_null())
-        told = on.filter(
+        present = on.filter(
             ~pl.col("carried") & (pl.col("begins") | (pl.col("priority") != pl.col("before")))
         )
-        if told.height:
+        if present.height:
             phase = pl.when("begins").then(pl.lit("start")).otherwise(pl.lit("update"))
             yield (
                 "alarms",
-                told.select(
+                present.select(
                     pl.col("id").alias("event_id"),
                     "alarm_id",
                     phase.alias("phase"),
                     "at",
-                    *event_columns(told),
+                    *event_columns(present),
                 ),
             )
         ended = on.filter("gone")
@@ -118,7 +118,7 @@ class Snapshots:
 
 
 def _whole(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows in parts that end with whole snapshots."""
+    """The same rows in parts that contain whole snapshots."""
     held: pl.DataFrame | None = None
     for part in parts:
         frame = part if held is None else pl.concat([held, part], rechunk=True)

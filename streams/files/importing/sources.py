@@ -1,4 +1,4 @@
-"""Where a field of a mapping comes from, and what its texts stand for."""
+"""The source of a field in a mapping, and the meanings of its texts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_tupl
 
 
 class Source(BaseModel):
-    """Where a field comes from: a column, several that are joined, or one value for all rows."""
+    """The source of a field: a column, several joined columns, or one value for all rows."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,19 +60,19 @@ class Source(BaseModel):
     join: str = " "
     value: str | None = None
     pattern: Annotated[str, AfterValidator(_of_one_part)] | None = None
-    """What is searched for in the text; its group, or else all of it, is the value."""
+    """A pattern that is searched for in the text. Its group, or else the match, is the value."""
     marks: dict[str, str] | None = None
-    """Marks with which a text begins, such as `***`: the longest one stands for its value."""
+    """Marks at the beginning of a text, such as `***`, and their values: the longest one counts."""
     words: dict[str, str | None] | None = None
     otherwise: str | None = None
-    """For a column with `words`, `marks` or `pattern`: the value of any other text; None: the text
-    itself, and with a pattern or marks nothing.
+    """For a column with `words`, `marks` or `pattern`: the value of any other text. None: with
+    words the text itself, with a pattern or marks no value.
     """
     time: Texts = ("rfc3339",)
-    """Formats, of which the first one that fits counts."""
+    """Formats; the first one that fits counts."""
     zone: Zone = None
     separator: Annotated[str, Field(min_length=1)] | None = None
-    """Between several values in a cell."""
+    """The separator of several values in a cell."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Source:
@@ -82,7 +82,7 @@ class Source(BaseModel):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that it is read from."""
+        """The columns from which it is read."""
         return self.columns or (() if self.column is None else (self.column,))
 
 
@@ -96,7 +96,7 @@ Fields = dict[str, Annotated[Source, BeforeValidator(_named)]]
 
 
 class Text(BaseModel):
-    """A column that patterns take apart; the names of their groups are columns, too."""
+    """A column that patterns split; each named group becomes a column."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

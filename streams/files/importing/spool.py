@@ -1,4 +1,4 @@
-"""Frames that are put in order of time, on disk once they are many."""
+"""Sorts frames by time, on disk if there are many."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import Literal
 import polars as pl
 
 _IN_MEMORY = 1 << 18
-"""Rows that are held before they go to disk."""
+"""Most rows in memory before they are written to disk."""
 _AT_ONCE = 1 << 17
 PLACE = "\x00place"
 
 
 class Spool:
-    """Frames with a column `at` (ms). Those of tables in order of time, forward or backward, are
-    given back one after another, so memory is bounded; others are sorted as a whole.
+    """Frames with a column `at` (ms).
+
+    If a table is in order of time, forward or backward, its frames are returned one by one, so
+    memory is bounded. Other tables are sorted as a whole.
     """
 
     def __init__(self, order: Literal["oldest first", "newest first"] | None) -> None:
-        """`order` of rows with one time; None: that of the times of most rows."""
+        """`order`: of rows with equal times; None: that of most rows."""
         self._order = order
         self._held: list[pl.DataFrame] = []
         self._count = self._total = 0
@@ -48,7 +50,7 @@ class Spool:
             self._spill()
 
     def ordered(self) -> Iterator[pl.DataFrame]:
-        """All rows by time; of one time, in the order in which they happened."""
+        """All rows by time; rows with equal times in the order in which they happened."""
         if not self._total:
             return
         newest = self._falls > self._rises if self._order is None else self._order == "newest first"

@@ -1,7 +1,6 @@
-"""Tables under a mapping: the facts of all four topics, and the rows that are none.
+"""Turns tables into the facts of all four topics, with a mapping, and reports rejected rows.
 
-This is the one way from tables to facts: `import`, `replay`, `findings`, `publish`, `tune`,
-`compare` and the library go it.
+`import`, `replay`, `findings`, `publish`, `tune`, `compare` and the library all use this module.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ from streams.files.tables import names_shown
 
 _FRAME = Path("<frame>")
 _LONGEST_NAME = MAX_ID_LENGTH - len("/response")
-"""Characters of an alarm's id, so that those of its events are ids, too."""
+"""Most characters of an alarm's id, so that the ids of its events are not too long."""
 Facts = Iterator[tuple[str, pl.DataFrame]]
 
 
 class Sink(Protocol):
-    """What takes the facts and the rows that are none."""
+    """Receives the facts and the rejected rows."""
 
     def take(self, topic: str, facts: pl.DataFrame) -> None: ...
 
@@ -56,7 +55,7 @@ class _Given:
 
 @dataclass(slots=True)
 class Tables:
-    """Tables, opened; `write` reads them once."""
+    """Opened tables; `write` reads them once."""
 
     table: Table
     mapping: Path | None
@@ -78,9 +77,10 @@ class Tables:
         progress: Callable[[int], object] = lambda _: None,
         name: Path | None = None,
     ) -> Tables:
-        """`needed`: sections that must fit a table; others may fit none. None: all are needed.
-        `progress` is called with how many bytes were read; `name` is that of the mapping in
-        messages. Raises `InputError` where they do not fit.
+        """Open tables. Raises `InputError` if they do not fit the mapping.
+
+        `needed`: sections that must fit a table; None: all. `progress` gets the number of bytes
+        read. `name`: the mapping's name in messages.
         """
         path = mapping if isinstance(mapping, Path) else name
         table = mapping if isinstance(mapping, Table) else load_mapping(path)
@@ -107,7 +107,7 @@ class Tables:
         )
 
     def write(self) -> None:
-        """Give all facts to the sink. Raises `InputError`."""
+        """Write all facts to the sink. Raises `InputError`."""
         shared: dict[Topic, Correlated | Snapshots] = {}
         alarms = self.table.sections.get("alarms")
         if alarms is not None and alarms.rows == "snapshots":
@@ -127,7 +127,7 @@ class Tables:
         yield from self._said
 
     def notes(self) -> Iterator[str]:
-        """What was left out because the mapping says so, a line each."""
+        """What was left out as the mapping says, a line each."""
         yield from self._noted
 
     def _write_one(self, given: _Given, shared: dict[Topic, Correlated | Snapshots]) -> None:
@@ -175,7 +175,7 @@ class Tables:
         return report
 
     def _assign(self, needed: Collection[Topic] | None) -> None:
-        """Which section reads which table. Raises `InputError`."""
+        """The sections that read each table. Raises `InputError`."""
         for topic, section in self.table.sections.items():
             named = [
                 one
@@ -215,7 +215,7 @@ class Tables:
 
 
 class _Taker:
-    """One section over one table."""
+    """Reads one table for one section."""
 
     def __init__(
         self,
@@ -259,8 +259,8 @@ class _Taker:
         cells = Cells(frame, self._tables.table, self._section, faults, parts)
         if self._has_ids and self._section.rows == "intervals":
             long = cells.text("alarm_id").str.len_chars() > _LONGEST_NAME
-            told = f"expected 1 to {_LONGEST_NAME} characters"
-            faults.add(long, Fault("alarm_id", "not_an_id", told))
+            expected = f"expected 1 to {_LONGEST_NAME} characters"
+            faults.add(long, Fault("alarm_id", "not_an_id", expected))
         yield from self._facts(self._of.take(cells, frame[LINE].alias("line")))
 
     def finish(self) -> Facts:

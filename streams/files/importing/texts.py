@@ -1,7 +1,7 @@
-"""The text of a table in pieces of whole lines, whatever its encoding.
+"""Reads the text of a table in pieces of whole lines, in any encoding.
 
-A byte that is no character of the encoding ends reading with its line: two units must never become
-one. In a file of a one-byte encoding, lines that are plainly UTF-8 are read as such, and counted.
+A byte that is not valid in the encoding is an error at its line: replacing it could make two units
+one. In a file with a one-byte encoding, lines that are clearly UTF-8 are read as such, and counted.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from streams.files.lines import (
 )
 
 _AT_ONCE = 1 << 22
-"""Bytes read at once: some ten thousand rows, which polars handles at full speed."""
+"""Bytes read at once: some ten thousand rows, enough for polars to run at full speed."""
 _IN_UTF8 = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 
 
 class TextPieces:
-    """Pieces of text, each of whole lines that end with a line feed (but perhaps the last one)."""
+    """Pieces of whole lines, each of which ends with a line feed (except perhaps the last one)."""
 
     def __init__(
         self, path: Path, encoding: str | None, progress: Callable[[int], object] = lambda _: None
     ) -> None:
-        """`progress` is called with how many bytes were read."""
+        """`progress` gets the number of bytes read."""
         self._path, self._encoding, self._progress = path, encoding, progress
         self._number = 0
         self._as_utf8 = 0
         self._first_as_utf8 = 0
 
     def words(self) -> Iterator[str]:
-        """What was odd about the text, a line each."""
+        """What was unusual about the text, a line each."""
         if self._as_utf8:
             one = self._as_utf8 == 1
             yield (
@@ -113,7 +113,7 @@ class TextPieces:
             raise self._no_character(data.count(b"\n", 0, error.start), encoding) from None
 
     def _all_in(self, data: bytes, encoding: str) -> bytes:
-        """All lines in UTF-8: those that are, and the others from their own encoding."""
+        """All lines in UTF-8. Lines that are not are converted from the file's encoding."""
         lines = data.split(b"\n")
         for place, line in enumerate(lines):
             if line.isascii():
@@ -144,7 +144,7 @@ class TextPieces:
 
 
 def _cuts_at_bytes(encoding: str) -> bool | None:
-    """Whether it has one byte a character; None: its lines cannot be told by their bytes."""
+    """Whether it has one byte per character; None: bytes cannot show where its lines end."""
     if codecs.lookup(encoding).name == "utf-8":
         return False
     found = bytes(range(256)).decode(encoding, "replace")
@@ -152,7 +152,7 @@ def _cuts_at_bytes(encoding: str) -> bool | None:
 
 
 def _cut(data: Any, line_feed: Any, carriage_return: Any) -> int:
-    """Where the last whole line ends."""
+    """The end of the last whole line."""
     if found := data.rfind(line_feed) + 1:
         return int(found)
     return int(data.rfind(carriage_return, 0, len(data) - 1) + 1)

@@ -1,6 +1,4 @@
-"""How a text file of unknown origin is written: its encoding, and lines above the names of its
-columns.
-"""
+"""Recognises how an unknown text file is written: its encoding, and lines above its header."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ _MOST_ABOVE = 30
 
 
 def how_written(path: Path) -> tuple[Csv, list[str]]:
-    """The options, and remarks about what the bytes do not tell. Raises `InputError`."""
+    """The options, and remarks about what the bytes do not show. Raises `InputError`."""
     if is_workbook(path) or path.suffix.lower() == ".parquet" or is_parquet(path):
         return Csv(), []
     try:
@@ -50,7 +48,7 @@ def _encoding(data: bytes) -> str:
 
 
 def _of_several_bytes(data: bytes) -> bool:
-    """Whether letters may take two bytes: in the west, single ones stand between ASCII letters."""
+    """Whether letters may have two bytes: western text has single ones between ASCII letters."""
     runs = re.findall(rb"[\x80-\xff]+", data)
     found = sum(map(len, runs))
     return found >= 2 * len(runs) or 4 * sum(0x81 <= one <= 0x9F for one in data) >= found
@@ -65,7 +63,7 @@ def _reads(data: bytes, encoding: str) -> bool:
 
 
 def _kana(text: str) -> float:
-    """The share of Japanese letters among those that are not ASCII."""
+    """The share of Japanese letters among letters beyond ASCII."""
     others = [one for one in text if not one.isascii()]
     japanese = sum("\u3000" <= one <= "\u30ff" or "\u4e00" <= one <= "\u9fff" for one in others)
     half = sum("\uff61" <= one <= "\uff9f" for one in others)
@@ -73,7 +71,7 @@ def _kana(text: str) -> float:
 
 
 def _columns(line: str, delimiter: str) -> int:
-    """How many columns of a line have something in them."""
+    """The number of columns of a line that are not empty."""
     try:
         return sum(map(bool, next(csv.reader([line], delimiter=delimiter), [])))
     except csv.Error:  # longer than any column
@@ -81,7 +79,7 @@ def _columns(line: str, delimiter: str) -> int:
 
 
 def _above(lines: list[str]) -> int:
-    """How many lines come before the first one with as many columns as most have."""
+    """The number of lines before the first one with as many columns as most lines have."""
     best = 0
     for delimiter in DELIMITERS:
         counts = [_columns(line, delimiter) for line in lines]
