@@ -6,8 +6,9 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 
 from streams.container import goes_with_container, in_container
@@ -144,8 +145,7 @@ def _refuse(line: str) -> None:
 
 
 def _readers(setting: str, path: Path, tell: Tell = _refuse) -> str | None:
-    """A warning if others can read the file and this account cannot help it: secrets that a
-    container mounts belong to root, or are on a read-only file system.
+    """A warning if others can read the file and this account cannot help it.
 
     `tell` gets a line if others can read a file whose mode can be changed, or can write to it.
     """
@@ -155,16 +155,40 @@ def _readers(setting: str, path: Path, tell: Tell = _refuse) -> str | None:
     except OSError:
         return None  # reading it gives the reason
     mode = stat.S_IMODE(found.st_mode)
+    match exposure(found, read_only, os.geteuid(), {os.getegid(), *os.getgroups()}):
+        case Exposure.REFUSED:
+            tell(
+                f"{setting}: {path}: others have access to the key (mode {mode:04o}); run: chmod "
+                f"600 {path}"
+            )
+        case Exposure.WARNED:
+            return (
+                f"{setting}: {path}: others can read the key (mode {mode:04o}); if that is not a "
+                "container of its own, have the secret mounted with mode 0440 or 0400"
+            )
+    return None
+
+
+class Exposure(Enum):
+    """What others can do with a key's file."""
+
+    NONE = "nothing"
+    WARNED = "read it, and this account cannot help it"
+    REFUSED = "read or write it, or this account can help it"
+
+
+def exposure(found: os.stat_result, read_only: bool, user: int, groups: Set[int]) -> Exposure:
+    """What others can do with a file, for a process of `user` in `groups`.
+
+    The process cannot change a file of root, or on a read-only file system (`read_only`): secrets
+    that a container mounts are such files. An orchestrator gives them to the process by its group
+    (Kubernetes: `fsGroup`), so that group may read them.
+    """
+    mode = stat.S_IMODE(found.st_mode)
     if not mode & 0o077 or not stat.S_ISREG(found.st_mode):
-        return None
-    of_root = found.st_uid == 0 and os.geteuid() != 0
+        return Exposure.NONE
+    of_root = found.st_uid == 0 and user != 0
     if mode & 0o022 or not (of_root or read_only):
-        tell(
-            f"{setting}: {path}: others have access to the key (mode {mode:04o}); run: chmod 600 "
-            f"{path}"
-        )
-        return None
-    return (
-        f"{setting}: {path}: others can read the key (mode {mode:04o}); if that is not a container "
-        "of its own, have the secret mounted with mode 0400"
-    )
+        return Exposure.REFUSED
+    by_group = mode & 0o077 == 0o040 and found.st_uid != user and found.st_gid in groups
+    return Exposure.NONE if by_group else Exposure.WARNED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,9 +60,9 @@ class WebSettings(BaseModel):
     )
     names: tuple[str, ...] = Field(
         (),
-        description="host names under which it answers, beside loopback, `host` and the host of "
-        "`paging.url`; empty: on another address than loopback also this machine's name and "
-        "literal addresses",
+        description="host names and addresses under which it answers, beside loopback, `host` and "
+        "the host of `paging.url`; empty: on another address than loopback also this machine's "
+        "name and literal addresses",
     )
     tokens: Mapping[str, TokenSettings] = Field(
         default_factory=dict,
@@ -162,4 +164,6 @@ class WebSettings(BaseModel):
 
 
 def _is_host(name: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(name))
     return bool(name) and name.isascii() and name.isprintable() and not set(name) & set("/:@ ")

@@ -1,41 +1,16 @@
 #!/bin/sh
 # Gives every rendered object of the chart to a real Kubernetes API server, which refuses unknown fields and pods that are not restricted:
 #   sh deploy/helm/apiserver.sh FOLDER      # with the custom resource definitions of the Prometheus operator and KEDA
-# Needs helm, kubectl, openssl, etcd (Debian: etcd-server), and Go the first time: the server is built in some 11 min of processor time and kept in CACHE.
+# Needs helm, kubectl, openssl, etcd (Debian: etcd-server), and Go the first time: programs.sh builds the server in some 11 min of processor
+# time and keeps it in CACHE.
 set -eu
 crds=${1:?expected the folder with the custom resource definitions of the Prometheus operator and KEDA}
 crds=$(cd "$crds" && pwd)
 cd "$(dirname "$0")"
 helm=${HELM:-helm}
-cache=${CACHE:-$HOME/.cache/alarm-fatigue}
-server=$cache/kube-apiserver-1.34.3
-if [ ! -x "$server" ]; then
-    mkdir -p "$cache/build"
-    (
-        cd "$cache/build"
-        modules=$(GOFLAGS=-mod=mod go mod download -json k8s.io/kubernetes@v1.34.3 | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
-        {
-            printf 'module apiserver\n\ngo 1.24.0\n\nrequire k8s.io/kubernetes v1.34.3\n\nreplace (\n'
-            sed -n 's|^\t\(k8s.io/[a-z0-9-]*\) => ./staging.*|\t\1 => \1 v0.34.3|p' "$modules"
-            echo ')'
-        } >go.mod
-        cat >main.go <<'GO'
-package main
-
-import (
-	"os"
-
-	"k8s.io/component-base/cli"
-	"k8s.io/kubernetes/cmd/kube-apiserver/app"
-)
-
-func main() { os.Exit(cli.Run(app.NewAPIServerCommand())) }
-GO
-        go mod tidy
-        v=k8s.io/component-base/version
-        go build -buildvcs=false -ldflags "-X $v.gitVersion=v1.34.3 -X $v.gitMajor=1 -X $v.gitMinor=34" -o "$server" .
-    )
-fi
+. ./programs.sh
+program kube-apiserver
+server=$cache/kube-apiserver-$version
 work=$(mktemp -d)
 pids=
 stop() { for pid in $pids; do kill "$pid" 2>/dev/null || :; done; wait; rm -rf "$work"; }
@@ -73,14 +48,21 @@ kubectl create namespace monitoring
 kubectl label namespace clinic pod-security.kubernetes.io/enforce=restricted pod-security.kubernetes.io/warn=restricted
 kubectl apply --server-side -f "$crds" >/dev/null
 for values in ci/*.yaml; do
-    "$helm" template ward alarm-fatigue --namespace clinic --kube-version 1.34.3 --values "$values" >"$work/objects.yaml" 2>"$work/helm.log" \
+    "$helm" template ward alarm-fatigue --namespace clinic --kube-version "$version" --values "$values" >"$work/objects.yaml" 2>"$work/helm.log" \
         || { cat "$work/helm.log" >&2; exit 1; }
     kubectl apply --server-side --dry-run=server --validate=strict -f "$work/objects.yaml" >"$work/answers" 2>&1 || { cat "$work/answers" >&2; exit 1; }
     if grep -i warning "$work/answers" >&2; then exit 1; fi
     echo "$values: $(grep -c 'server dry run' "$work/answers") objects accepted"
 done
 # What controllers would do first: no pod of the release is started, as there are none.
-"$helm" install ward alarm-fatigue --namespace clinic --values ci/minimal.yaml --set topics.create=false >/dev/null 2>&1
+install="install ward alarm-fatigue --namespace clinic --values ci/minimal.yaml --set topics.create=false"
+if "$helm" $install >"$work/helm.log" 2>&1; then exit 1; fi
+grep -q "existingSecret: the namespace clinic has no Secret alarm-fatigue; expected one with admin_token, prometheus_token" "$work/helm.log"
+kubectl -n clinic create secret generic alarm-fatigue --from-literal=pseudonym_key=k --from-literal=prometheus_token=t --from-literal=viewer_token=t
+if "$helm" $install >"$work/helm.log" 2>&1; then exit 1; fi
+grep -q "existingSecret: the Secret alarm-fatigue lacks admin_token" "$work/helm.log"
+kubectl -n clinic patch secret alarm-fatigue --patch '{"stringData": {"admin_token": "t"}}'
+"$helm" $install >/dev/null 2>&1
 "$helm" upgrade ward alarm-fatigue --namespace clinic --values ci/minimal.yaml --set topics.create=false --set worker.replicas=3 >/dev/null 2>&1
 "$helm" rollback ward 1 --namespace clinic >/dev/null
 [ "$(kubectl -n clinic get statefulset ward-alarm-fatigue -o jsonpath='{.spec.replicas}')" = 2 ]

@@ -22,6 +22,8 @@ REMOTE = {"host": "0.0.0.0", "token": TOKEN}
 OPEN = {"host": "0.0.0.0", "allow_remote": True}
 NAMED = REMOTE | {"names": ["alarms.example.org"]}
 
+POD = REMOTE | {"names": ["10.0.0.7", "2001:db8::7"]}
+
 
 @pytest.mark.parametrize(
     ("web", "host", "allowed"),
@@ -45,6 +47,9 @@ NAMED = REMOTE | {"names": ["alarms.example.org"]}
         (NAMED, "localhost", True),
         (NAMED, "10.0.0.7", False),
         (NAMED, "xalarms.example.org", False),
+        (POD, "10.0.0.7:9464", True),
+        (POD, "[2001:db8::7]:9464", True),
+        (POD, "10.0.0.8", False),
     ],
 )
 def test_a_worker_answers_to_its_names(web: dict[str, Any], host: str, allowed: bool) -> None:

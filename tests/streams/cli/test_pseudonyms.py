@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,7 +13,15 @@ from pathlib import Path
 import pytest
 
 from streams.formats.pseudonyms import Pseudonyms, key_id
-from streams.pseudonyms import default_key_file, previous_key, pseudonyms, state_keys, warnings
+from streams.pseudonyms import (
+    Exposure,
+    default_key_file,
+    exposure,
+    previous_key,
+    pseudonyms,
+    state_keys,
+    warnings,
+)
 from streams.settings import Settings, SettingsError
 from tests.harness.files import Files
 from tests.harness.workers import run
@@ -60,6 +69,33 @@ def test_a_key_that_others_can_read_is_refused_with_the_remedy(tmp_path: Path, m
         f"error: pseudonym_key_file: {path}: others have access to the key (mode {mode:04o}); run: "
         f"chmod 600 {path}\n",
     )
+
+
+WORKER, GROUP, OTHER = 10001, 10001, 20002
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "read_only", "expected"),
+    [
+        (0o440, 0, GROUP, True, Exposure.NONE),  # a pod's Secret, by fsGroup
+        (0o640, OTHER, GROUP, True, Exposure.NONE),  # a host's file, by the group of a service
+        (0o640, 0, GROUP, False, Exposure.NONE),
+        (0o440, 0, OTHER, True, Exposure.WARNED),  # of a group in which the process is not
+        (0o444, 0, GROUP, True, Exposure.WARNED),
+        (0o404, 0, GROUP, True, Exposure.WARNED),
+        (0o644, OTHER, GROUP, True, Exposure.WARNED),
+        (0o460, 0, GROUP, True, Exposure.REFUSED),
+        (0o442, 0, GROUP, True, Exposure.REFUSED),
+        (0o440, WORKER, GROUP, False, Exposure.REFUSED),  # its own file: chmod 600 helps
+        (0o440, WORKER, GROUP, True, Exposure.WARNED),
+        (0o400, WORKER, GROUP, False, Exposure.NONE),
+    ],
+)
+def test_a_mounted_key_may_be_read_by_the_group_that_the_process_got_for_it(
+    mode: int, owner: int, group: int, read_only: bool, expected: Exposure
+) -> None:
+    found = os.stat_result((stat.S_IFREG | mode, 0, 0, 1, owner, group, 65, 0, 0, 0))
+    assert exposure(found, read_only, WORKER, {GROUP}) is expected
 
 
 def test_a_short_key_is_refused_with_the_remedy(tmp_path: Path) -> None:

@@ -141,6 +141,22 @@ annotations:
 {{- toYaml (mergeOverwrite $all (deepCopy .Values.settings)) -}}
 {{- end -}}
 
+{{/* The host names that a worker answers to, as JSON for its environment: those that were given, that of web.url, and those of its Service
+and its pod, by whose address Prometheus scrapes. */}}
+{{- define "af.names" -}}
+{{- $all := include "af.settings" . | fromYaml -}}
+{{- $names := $all.web.names | default list -}}
+{{- with .Values.web.url }}{{ $names = append $names (urlParse .).hostname }}{{ end -}}
+{{- $pod := "$(ALARM_FATIGUE_INSTANCE)" -}}
+{{- $names = append $names $pod -}}
+{{- $service := include "af.fullname" . -}}
+{{- $spaced := printf "%s.%s" $service .Release.Namespace -}}
+{{- range $one := list $service $spaced (printf "%s.svc" $spaced) (printf "%s.svc.cluster.local" $spaced) -}}
+{{- $names = concat $names (list $one (printf "%s.%s" $pod $one)) -}}
+{{- end -}}
+{{- append $names "$(POD_IP)" | toJson -}}
+{{- end -}}
+
 {{/* Not empty if pages get links. */}}
 {{- define "af.links" -}}
 {{- if and .Values.web.url .Values.monitoring.alertmanagerUrl }}yes{{ end -}}
@@ -285,6 +301,8 @@ securityContext:
 env:
   # A worker that returns under its name gets its partitions back.
   - {name: ALARM_FATIGUE_INSTANCE, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+  - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+  - {name: ALARM_FATIGUE_WEB__NAMES, value: {{ include "af.names" $root | squote }}}
   {{- if $root.Values.keda.enabled }}
   {{- range include "af.kedaEnv" $root | fromYamlArray }}
   - {name: {{ .name }}, value: {{ .value | quote }}}
