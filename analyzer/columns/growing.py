@@ -33,9 +33,11 @@ class Growing:
         if size <= self.size:
             return
         self.size = max(size, self.size + self.size // 8, 1024)
-        for name in self._columns:
-            old, new = getattr(self, name), self._blank(name, self.size)
-            new[: len(old)] = old
+        for name, (type_, fill) in self._columns.items():
+            old = getattr(self, name)
+            of_one = np.dtype(type_)
+            new = np.empty((self.size, *of_one.shape), dtype=of_one.base)
+            new[: len(old)], new[len(old) :] = old, fill
             setattr(self, name, new)
 
     def empty(self) -> None:

@@ -29,7 +29,9 @@ def _keys(lanes: int, words: int) -> Marks:
 _64, _32 = (1 << 64) - 1, np.uint64((1 << 32) - 1)
 _HALF = np.uint64(32)
 _HEAD = 3  # words before those of the text: a constant, the scope, the length
-_KEYS = _keys(3, _HEAD + 255)
+_KEYS = _keys(3, _HEAD + 256)
+_FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], dtype=np.uint64)
+"""Masks of the first bytes of eight, by their number."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
 
 
@@ -45,25 +47,19 @@ def fingerprints(scopes: Numbers, texts: Packed) -> tuple[Marks, Checks]:
     if not len(lengths):
         return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint32)
     at = np.cumsum(lengths) - lengths
-    head = scopes.astype(np.uint64), lengths.astype(np.uint64)
-    sums = [keys[1] * head[0] + keys[2] * head[1] + keys[0] for keys in _KEYS]
-    # The eight bytes at every offset, as one number. Past the end of a text they are those of the
-    # next text, and are masked out below.
-    padded = np.frombuffer(texts.text + bytes(8), dtype=np.uint8)
+    # The texts as rows of eight bytes at a time. Past the end of a text they are those of the next
+    # text, and are masked out.
+    steps = np.arange(0, int(lengths.max()), 8)[:, np.newaxis]
+    padded = np.frombuffer(texts.text + bytes(8 * len(steps) + 8), dtype=np.uint8)
     eights = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
-    shortest, longest = int(lengths.min()), int(lengths.max())
-    for begin in range(0, longest, 8):
-        words = eights[np.minimum(at + begin, len(eights) - 1)]
-        if begin + 8 > shortest:
-            bits = np.clip(lengths - begin, 0, 8).astype(np.uint64) << np.uint64(3)
-            words &= np.where(
-                bits == 64, np.uint64(_64), (np.uint64(1) << (bits & np.uint64(63))) - np.uint64(1)
-            )
-        lower, upper, word = words & _32, words >> _HALF, _HEAD + begin // 4
-        for sum_, keys in zip(sums, _KEYS, strict=True):
-            sum_ += keys[word] * lower
-            if begin + 4 < longest:
-                sum_ += keys[word + 1] * upper
+    words = eights[at + steps] & _FIRST_BYTES[np.clip(lengths - steps, 0, 8)]
+    # One row for each third; `_KEYS` has a column for each 32-bit word.
+    head = np.array([np.ones(len(lengths)), scopes, lengths], dtype=np.uint64)
+    lower, upper = words & _32, words >> _HALF
+    parts = [*head, *(half for pair in zip(lower, upper, strict=True) for half in pair)]
+    sums = np.zeros((len(_KEYS), len(lengths)), dtype=np.uint64)
+    for part, keys in zip(parts, _KEYS.T[:, :, np.newaxis], strict=False):
+        sums += keys * part
     marks = (sums[0] & ~_32) | (sums[1] >> _HALF)
     # Products grow linearly with their word. Mix the bits, or numbered ids would cluster in a slot
     # table.

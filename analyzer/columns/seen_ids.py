@@ -16,7 +16,7 @@ from analyzer.columns.growing import Growing
 from analyzer.columns.hashing import fingerprints
 from analyzer.columns.packed import Packed, joined, pack
 from analyzer.columns.planes import from_planes, planes
-from analyzer.columns.slots import UNKNOWN, Slots
+from analyzer.columns.slots import UNKNOWN, Probe, Slots
 
 _BLOCK = 4096
 _NO_SCOPE = -1
@@ -54,10 +54,23 @@ class SeenIds(Growing):
         """The entry number of each id, UNKNOWN for ids that are not known."""
         return self._slots.find(marks, checks, self.marks, self.checks)
 
+    def probe(self, marks: Marks, checks: Checks) -> Probe:
+        """As `find`, with what makes it faster to `add` the unknown ids next."""
+        return self._slots.probe(marks, checks, self.marks, self.checks)
+
     def add(
-        self, scopes: Numbers, texts: Packed, at: Numbers, marks: Marks, checks: Checks
+        self,
+        scopes: Numbers,
+        texts: Packed,
+        at: Numbers,
+        marks: Marks,
+        checks: Checks,
+        probe: Probe | None = None,
     ) -> Numbers:
-        """Add distinct ids, none of which is known; returns their entry numbers."""
+        """Add distinct ids, none of which is known; returns their entry numbers.
+
+        `probe`: that of these ids, if nothing has changed since.
+        """
         entries = np.empty(len(texts), dtype=np.int64)
         index = 0
         while index < len(texts):
@@ -71,7 +84,7 @@ class SeenIds(Growing):
             self.dirty.add(block)
             index = some.stop
         self.marks[entries], self.checks[entries], self.at[entries] = marks, checks, at
-        self._slots.insert(marks, entries, self.marks)
+        self._slots.insert(marks, entries, self.marks, probe)
         return entries
 
     def add_again(

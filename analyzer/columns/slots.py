@@ -16,13 +16,18 @@ The rules that make this correct:
 4. When several ids of one call want the same free slot, numpy's last write wins. An id has won if
    its own entry number can be read back. The losers move on; the slot that they leave behind is
    taken, so rule 2 holds for them, too. Entry numbers must be distinct for this.
+
+An id that is looked up and then added is probed once: `probe` tells where its look-up ended, and
+`insert` goes on from there.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from analyzer.arrays import Checks, Codes, Marks, Numbers
+from analyzer.arrays import Checks, Codes, Indices, Marks, Numbers
 
 UNKNOWN = -1
 """The entry number of an id that is not in a table."""
@@ -30,6 +35,21 @@ UNKNOWN = -1
 _EMPTY, _GONE = -1, -2
 _LEAST_SLOTS = 1 << 10
 _FULL = 0.5  # beyond this share of used slots, probing takes many rounds
+
+
+class Probe(NamedTuple):
+    """Where the look-up of each id ended."""
+
+    entries: Numbers
+    """The entry number of the id, UNKNOWN if it is not in the table."""
+    slots: Numbers
+    """The slot at which the look-up ended; _EMPTY if the id is not in the table."""
+    steps: Numbers
+    """The length of the next step on the probe path from there."""
+
+    def of(self, chosen: Indices) -> Probe:
+        """The same for some of the ids, given by index."""
+        return Probe(self.entries[chosen], self.slots[chosen], self.steps[chosen])
 
 
 class Slots:
@@ -50,45 +70,64 @@ class Slots:
 
         `known_marks` and `known_checks` are the owner's columns, and have at least one element.
         """
+        return self.probe(marks, checks, known_marks, known_checks).entries
+
+    def probe(
+        self, marks: Marks, checks: Checks, known_marks: Marks, known_checks: Checks
+    ) -> Probe:
+        """As `find`, and where each look-up ended."""
         found = np.full(len(marks), UNKNOWN, dtype=np.int64)
         mask = len(self._table) - 1
         at = (marks & np.uint64(mask)).astype(np.int64)
+        slots, steps = at.copy(), np.ones(len(marks), dtype=np.int64)
         open_, step = np.arange(len(marks)), 0
         while len(open_):
+            slots[open_] = at
             step += 1
+            steps[open_] = step
             entries = self._table[at]
             on = (entries != _EMPTY).nonzero()[0]
             open_, at, entries = open_[on], at[on], entries[on]
             same = (known_marks[entries] == marks[open_]) & (entries >= 0)
-            same[same] = known_checks[entries[same]] == checks[open_[same]]
-            found[open_[same]] = entries[same]
-            on = (~same).nonzero()[0]
-            open_, at = open_[on], (at[on] + step) & mask
-        return found
+            if same.any():
+                same[same] = known_checks[entries[same]] == checks[open_[same]]
+                found[open_[same]] = entries[same]
+                on = (~same).nonzero()[0]
+                open_, at = open_[on], at[on]
+            at = (at + step) & mask
+        return Probe(found, slots, steps)
 
-    def insert(self, marks: Marks, entries: Numbers, known_marks: Marks) -> None:
+    def insert(
+        self, marks: Marks, entries: Numbers, known_marks: Marks, probe: Probe | None = None
+    ) -> None:
         """Add distinct entries, none of which is in the table.
 
-        `known_marks`, the owner's column, must already have their marks.
+        `known_marks`, the owner's column, must already have their marks. `probe`: that of these
+        marks, if the table has not changed since.
         """
         if (self._used + len(entries)) > _FULL * len(self._table):
             self._grow(len(entries), known_marks)
-        self._used += self._place(marks, entries.astype(np.int32))
+            probe = None
+        self._used += self._place(marks, entries.astype(np.int32), probe)
 
-    def _place(self, marks: Marks, entries: Codes) -> int:
+    def _place(self, marks: Marks, entries: Codes, probe: Probe | None = None) -> int:
         """Put entries into slots; returns how many of these slots were _EMPTY."""
         mask = len(self._table) - 1
-        at = (marks & np.uint64(mask)).astype(np.int64)
-        taken = step = 0
+        if probe is None:
+            at = (marks & np.uint64(mask)).astype(np.int64)
+            steps = np.ones(len(at), dtype=np.int64)
+        else:
+            at, steps = probe.slots, probe.steps
+        taken = 0
         while len(entries):
-            step += 1
             there = self._table[at]
             free = there < 0
             self._table[at[free]] = entries[free]  # rule 4
             placed = self._table[at] == entries
             taken += int(np.count_nonzero(placed & (there == _EMPTY)))
             on = (~placed).nonzero()[0]
-            entries, at = entries[on], (at[on] + step) & mask
+            entries, steps = entries[on], steps[on]
+            at, steps = (at[on] + steps) & mask, steps + 1
         return taken
 
     def _grow(self, more: int, known_marks: Marks) -> None:

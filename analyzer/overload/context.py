@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.arrays import Flags, Numbers
+from analyzer.arrays import Numbers
 from analyzer.columns.statics import AlarmType
 from analyzer.model.policy import HOUR, Levels
 from analyzer.overload.measures import Ticks
 from analyzer.overload.relief import NO_ALARMS, Alarms, Person, Ward, last_hour
+from analyzer.pipeline.responses import NO_UNIT
 from analyzer.pipeline.roster import NURSE
 from analyzer.pipeline.state import State
+from analyzer.times import OPEN
 
 _new = tuple.__new__  # a named tuple's own constructor takes three times as long
 TOP = 3
@@ -62,7 +64,11 @@ class Contexts:
         chosen = np.flatnonzero(
             ticks.facilities[facility] & ((start > first - HOUR) | (_closing(state, rows) > first))
         )
-        chosen = chosen[np.lexsort((start[chosen], facility[chosen]))]
+        # one sort of one number, which is faster than one of two columns
+        since = int(start[chosen].min(initial=OPEN))
+        bits = int(start[chosen].max(initial=since) - since).bit_length()
+        key = (facility[chosen].astype(np.int64) << bits) + (start[chosen] - since)
+        chosen = chosen[np.argsort(key)]
         self._rows, self._facility = rows[chosen], facility[chosen]
         self._shifts = state.roster.shifts.of(ticks.facilities)
         self._shift_facility = state.roster.shifts.facility[self._shifts]
@@ -78,47 +84,50 @@ class Context:
         static = table.static[rows]
         self._start, self._closing = table.start[rows], _closing(state, rows)
         self._unit, self._type = statics.unit[static], statics.type[static]
+        units_of_beds = statics.units_of_beds()
         # There are few pairs of bed and team, so alarms are counted by pair.
         pair = statics.bed[static].astype(np.int64) << 32 | table.team[rows]
         pairs, self._pair = np.unique(pair, return_inverse=True)
-        self._pairs = list(zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True))
-        of_teams = [state.teams[team] for _, team in self._pairs]
+        self._pair_bed, self._pair_team = pairs >> 32, pairs & 0xFFFFFFFF
+        self._pair_unit = units_of_beds[self._pair_bed]
+        of_teams = [state.teams[team] for team in self._pair_team.tolist()]
         self._pair_of = np.repeat(np.arange(len(of_teams)), list(map(len, of_teams)))
         self._clinician_of = np.fromiter(chain.from_iterable(of_teams), dtype=np.int64)
-        self._pairs_of: dict[int, list[int]] = {}
-        for number, clinician in zip(
-            self._pair_of.tolist(), self._clinician_of.tolist(), strict=True
-        ):
-            self._pairs_of.setdefault(clinician, []).append(number)
-        self._pairs_of_unit: dict[str, list[tuple[int, str, frozenset[str]]]] = {}
-        self._of_clinician: dict[int, Flags] = {}
-        self._by_clinician: dict[int, list[_Post]] = {}
-        """The latest to begin first; of those with the same start, by name of the unit."""
-        self._by_unit: dict[str, list[_Post]] = {}
+        self._posts = assignments
+        self._posted = shifts.clinician[assignments]
+        self._post_unit = units_of_beds[shifts.bed[assignments]]
+        self._post_start, self._post_end = shifts.start[assignments], shifts.end[assignments]
+        self._posts_of: dict[int, list[_Post]] = {}
         self._alarms: dict[int, dict[int, Alarms]] = {}
         self._wards: dict[tuple[str, int], Ward] = {}
         self._levels: dict[str, Mapping[str, Levels]] = {}
         self._varies = bool(state.policy.overload.units)
-        beds = statics.beds.by_number
-        for number, (bed, team) in enumerate(self._pairs):
-            self._pairs_of_unit.setdefault(beds[bed].unit, []).append(
-                (number, beds[bed].bed, frozenset(state.teams.names(team)))
+
+    def _of_clinician(self, clinician: int) -> list[_Post]:
+        """The assignments of a clinician, the latest to begin first; of those with the same start,
+        by name of the unit.
+        """
+        known = self._posts_of.get(clinician)
+        if known is None:
+            own, shifts = self._posts[self._posted == clinician], self._state.roster.shifts
+            posts = zip(
+                shifts.start[own].tolist(),
+                shifts.end[own].tolist(),
+                repeat(clinician),
+                shifts.bed[own].tolist(),
+                shifts.acuity[own].tolist(),
+                map(shifts.roles.get, own.tolist(), repeat(NURSE)),
             )
-        posts = zip(
-            shifts.start[assignments].tolist(),
-            shifts.end[assignments].tolist(),
-            shifts.clinician[assignments].tolist(),
-            shifts.bed[assignments].tolist(),
-            shifts.acuity[assignments].tolist(),
-            map(shifts.roles.get, assignments.tolist(), repeat(NURSE)),
-            strict=True,
-        )
-        for one in map(_new, repeat(_Post), posts):
-            self._by_clinician.setdefault(one.clinician, []).append(one)
-            self._by_unit.setdefault(beds[one.bed].unit, []).append(one)
-        for own in self._by_clinician.values():
-            if len(own) > 1:
-                own.sort(key=lambda one: (-one.start, beds[one.bed].unit))
+            known = self._posts_of[clinician] = list(map(_new, repeat(_Post), posts))
+            if len(known) > 1:
+                beds = self._state.statics.beds.by_number
+                known.sort(key=lambda one: (-one.start, beds[one.bed].unit))
+        return known
+
+    def _pairs_of(self, clinician: int) -> list[int]:
+        """The pairs of bed and team whose team has the clinician."""
+        found: list[int] = self._pair_of[self._clinician_of == clinician].tolist()
+        return found
 
     def _last_hour(self, at: int) -> slice:
         return slice(*np.searchsorted(self._start, [at - HOUR, at], side="right").tolist())
@@ -133,7 +142,7 @@ class Context:
         return next(
             (
                 beds[one.bed].unit
-                for one in self._by_clinician.get(clinician, ())
+                for one in self._of_clinician(clinician)
                 if one.start <= at and one.end > since
             ),
             "",
@@ -147,10 +156,9 @@ class Context:
         if of_unit:
             own = self._unit[hour] == number
         else:
-            if number not in self._of_clinician:
-                self._of_clinician[number] = np.zeros(len(self._pairs), dtype=np.bool_)
-                self._of_clinician[number][self._pair_of[self._clinician_of == number]] = True
-            own = self._of_clinician[number][self._pair[hour]]
+            of_pair = np.zeros(len(self._pair_bed), dtype=np.bool_)
+            of_pair[self._pairs_of(number)] = True
+            own = of_pair[self._pair[hour]]
         counts = Counter(self._type[hour][own].tolist())
         return tuple(
             sorted(
@@ -169,15 +177,17 @@ class Context:
         return known
 
     def _ward(self, unit: str, at: int, state_of: Callable[[int], int]) -> Ward:
-        names, policy = self._state.teams.clinicians.by_number, self._state.policy
-        on_duty = {
-            one.clinician for one in self._by_unit.get(unit, ()) if one.start <= at < one.end
-        }
+        state, policy = self._state, self._state.policy
+        names, beds = state.teams.clinicians.by_number, state.statics.beds.by_number
+        unit_number = state.statics.units.get((self._facility, unit), NO_UNIT)
+        present = (self._post_start <= at) & (at < self._post_end)
+        on_duty = set(self._posted[present & (self._post_unit == unit_number)].tolist())
         by_pair = self._alarms_at(at)
         alarms: dict[str, dict[frozenset[str], Alarms]] = {}
-        for number, bed, team in self._pairs_of_unit.get(unit, ()):
+        for number in np.flatnonzero(self._pair_unit == unit_number).tolist():
             if number in by_pair:
-                alarms.setdefault(bed, {})[team] = by_pair[number]
+                bed, team = beds[self._pair_bed[number]].bed, int(self._pair_team[number])
+                alarms.setdefault(bed, {})[frozenset(state.teams.names(team))] = by_pair[number]
         return Ward(
             people={
                 names[one][1]: self._person(one, unit, at, state_of(one), by_pair)
@@ -198,14 +208,14 @@ class Context:
     ) -> Person:
         beds, since = self._state.statics.beds.by_number, at - HOUR
         recent = [
-            one for one in self._by_clinician[clinician] if one.end > since and one.start <= at
+            one for one in self._of_clinician(clinician) if one.end > since and one.start <= at
         ]
         held = [one for one in recent if at < one.end]
         here: dict[str, list[float]] = {}
         for one in held:
             if beds[one.bed].unit == unit:
                 here.setdefault(beds[one.bed].bed, []).append(one.acuity)
-        own = (by_pair[pair] for pair in self._pairs_of.get(clinician, ()) if pair in by_pair)
+        own = (by_pair[pair] for pair in self._pairs_of(clinician) if pair in by_pair)
         return Person(
             state=state,
             role=min(one.role for one in held if beds[one.bed].unit == unit),
@@ -240,7 +250,7 @@ class Context:
             )
             ends = [*begins[1:].tolist(), len(rows)]
             self._alarms[at] = {
-                number: Alarms(tuple(started[end - count : end]), waits_now)
+                number: _new(Alarms, (tuple(started[end - count : end]), waits_now))
                 for number, end, count, waits_now in zip(
                     pair[begins].tolist(), ends, recent, waiting, strict=False
                 )

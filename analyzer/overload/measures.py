@@ -191,21 +191,24 @@ class _Alarms:
         # alarms that began in the step up to tick j.
         self._before = HOUR // ticks.every
         self._groups = groups
-        column = np.maximum(ticks.columns(start) + self._before, 0)
-        recent = np.flatnonzero(start > -HOUR)
-        self._begun = self._running(group[recent], column[recent])
-        until = np.minimum(ticks.columns(closing) + self._before, self._before + ticks.count)
-        self._open = self._running(group, column) - self._running(group, np.maximum(until, 0))
-        order = recent[np.lexsort((start[recent], group[recent]))]
-        self._group, self._start = group[order], start[order]
+        since = ticks.columns(start)
+        recent = start > -HOUR
+        self._begun = self._counted(group[recent], since[recent] + self._before, self._before)
+        self._begun = self._begun.cumsum(axis=1, dtype=np.int32)
+        opened = self._counted(group, np.maximum(since, 0))
+        closed = self._counted(group, np.maximum(ticks.columns(closing), 0))
+        self._open = (opened - closed).cumsum(axis=1, dtype=np.int32)
+        # One sort of both as one number: several times faster than of two columns.
+        bits = (ticks.count * ticks.every + HOUR).bit_length()
+        ordered = np.sort((group[recent].astype(np.int64) << bits) + (start[recent] + HOUR))
+        self._group, self._start = ordered >> bits, (ordered & ((1 << bits) - 1)) - HOUR
 
-    def _running(self, group: Numbers, column: Numbers) -> Numbers:
-        """How many alarms each group has up to each column: (groups, columns)."""
-        width = self._before + self._ticks.count
+    def _counted(self, group: Numbers, column: Numbers, before: int = 0) -> Numbers:
+        """How many alarms each group has in each column: (groups, `before` + ticks)."""
+        width = before + self._ticks.count
         inside = column < width
         flat = np.bincount(group[inside] * width + column[inside], minlength=self._groups * width)
-        running: Numbers = flat.reshape(self._groups, width).cumsum(axis=1)
-        return running
+        return flat.reshape(self._groups, width)
 
     def begun(self, length: int) -> Floats:
         """How many alarms began in (tick - length, tick]."""
@@ -217,7 +220,7 @@ class _Alarms:
 
     def unanswered(self) -> Floats:
         """How many alarms sound without a response."""
-        return self._open[:, self._before :].astype(np.float64)
+        return self._open.astype(np.float64)
 
     def protected(self, duty: Intervals) -> tuple[Numbers, Numbers]:
         """The duty in the hour up to each tick: ms in alarm-free stretches of at least `PIECE`, and

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from math import fsum, isnan, nan
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from analyzer.model.overload import NORMAL, STATES, Relief
 from analyzer.model.policy import (
@@ -37,8 +37,7 @@ from analyzer.windows.duty import PIECE
 N = TypeVar("N", int, float)
 
 
-@dataclass(frozen=True, slots=True)
-class Alarms:
+class Alarms(NamedTuple):
     """The alarms of a clinician or a bed that count now."""
 
     starts: tuple[int, ...] = ()
@@ -159,13 +158,8 @@ class Ward:
         gives = self.people.get(giver)
         if gives is None or gives.beds < 2:
             return
-        most_beds, most_acuity = self.most_beds(gives.role), self.most_acuity(gives.role)
-        takers = [
-            (name, one)
-            for name, one in self.people.items()
-            if one.state == NORMAL and one.role == gives.role and one.beds + 1 <= most_beds
-        ]
         before = len(gives.alarms.starts)
+        limits: tuple[int, float] | None = None
         for bed, acuities in gives.here.items():
             of_bed = self.alarms.get(bed, {})
             own = [alarms for team, alarms in of_bed.items() if giver in team]
@@ -176,8 +170,17 @@ class Ward:
                 left = gives.alarms.without(NO_ALARMS.with_also(own))
                 if not self._within(gives, left, -1, gives.levels, "leave"):
                     continue
-            for name, takes in takers:
-                if bed in takes.here or fsum([*takes.acuities, *acuities]) > most_acuity:
+            if limits is None:  # rarely does a bed have so many alarms
+                limits = self.most_beds(gives.role), self.most_acuity(gives.role)
+            most_beds, most_acuity = limits
+            for name, takes in self.people.items():
+                if (
+                    takes.state != NORMAL
+                    or takes.role != gives.role
+                    or takes.beds + 1 > most_beds
+                    or bed in takes.here
+                    or fsum([*takes.acuities, *acuities]) > most_acuity
+                ):
                     continue
                 new = (alarms for team, alarms in of_bed.items() if name not in team)
                 gets = takes.alarms.with_also(new)

@@ -61,7 +61,8 @@ class Admission(Growing):
         self.reserve(int(facilities.max()) + 1)
         packed = pack(event_ids)
         marks, checks = fingerprints(facilities, packed)
-        entries = self.seen.find(marks, checks)
+        probe = self.seen.probe(marks, checks)
+        entries = probe.entries
         ordered = np.sort(marks)
         all_new = not (ordered[1:] == ordered[:-1]).any() and not (entries != UNKNOWN).any()
         if all_new:
@@ -79,10 +80,10 @@ class Admission(Growing):
                 marks[chosen],
                 checks[chosen],
             )
-            packed = pack(event_ids)
+            packed, probe = pack(event_ids), probe.of(chosen)
         np.maximum.at(self.watermark, facilities, at)
         if all_new:
-            return outcomes, self.seen.add(facilities, packed, at, marks, checks)
+            return outcomes, self.seen.add(facilities, packed, at, marks, checks, probe)
         return outcomes, self.seen.add_again(facilities, event_ids, at, marks, checks)
 
     def _check_new(

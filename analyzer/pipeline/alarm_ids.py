@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analyzer.arrays import Checks, Marks, Numbers
 from analyzer.columns.growing import Growing
 from analyzer.columns.packed import Packed
-from analyzer.columns.slots import UNKNOWN, Slots
+from analyzer.columns.slots import Probe, Slots
 
 
 class AlarmIds(Growing):
@@ -33,15 +33,18 @@ class AlarmIds(Growing):
             _text_at=(np.uint32, 0),
             _text_length=(np.uint16, 0),
         )
+        self.reserve(1)  # `Slots.find` indexes the columns even if nothing is known
         self._slots = Slots()
         self._text = bytearray()
         self._text_lost = 0  # bytes of ids that were erased
 
     def find(self, marks: Marks, checks: Checks) -> Numbers:
         """The indexed row of each fingerprint, UNKNOWN where there is none."""
-        if not self.size:
-            return np.full(len(marks), UNKNOWN)
         return self._slots.find(marks, checks, self.marks, self.checks)
+
+    def probe(self, marks: Marks, checks: Checks) -> Probe:
+        """As `find`, with what makes it faster to `index` rows of the unknown ids next."""
+        return self._slots.probe(marks, checks, self.marks, self.checks)
 
     def put(self, rows: Numbers, ids: Packed, marks: Marks, checks: Checks) -> None:
         """Set the ids of rows that have none, and their fingerprints. It does not index them."""
@@ -52,9 +55,12 @@ class AlarmIds(Growing):
         self._text_length[rows] = lengths
         self._text += ids.text
 
-    def index(self, rows: Numbers) -> None:
-        """Let these rows be found by their ids. None of the ids may be indexed already."""
-        self._slots.insert(self.marks[rows], rows, self.marks)
+    def index(self, rows: Numbers, probe: Probe | None = None) -> None:
+        """Let these rows be found by their ids. None of the ids may be indexed already.
+
+        `probe`: that of these ids, if nothing has been indexed since.
+        """
+        self._slots.insert(self.marks[rows], rows, self.marks, probe)
 
     def unindex(self, rows: Numbers) -> None:
         """Let these rows no longer be found. All of them must be indexed."""

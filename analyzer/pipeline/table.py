@@ -147,7 +147,8 @@ class Table(Growing):
         """The row of the first held episode of each alarm id. Unknown ids get a new row."""
         packed = pack(alarm_ids)
         marks, checks = fingerprints(facilities, packed)
-        rows = self.alarm_ids.find(marks, checks)
+        probe = self.alarm_ids.probe(marks, checks)
+        rows = probe.entries
         new = np.flatnonzero(rows == UNKNOWN)
         if len(new):
             firsts, which = _alike(marks[new])
@@ -164,7 +165,7 @@ class Table(Growing):
             taken = self._take(len(chosen))
             names = pack([alarm_ids[index] for index in chosen.tolist()])
             self._name(taken, facilities[chosen], names, marks[chosen], checks[chosen])
-            self.alarm_ids.index(taken)
+            self.alarm_ids.index(taken, probe.of(chosen))
             rows[new] = taken[which]
         return rows
 

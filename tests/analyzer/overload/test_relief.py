@@ -92,7 +92,7 @@ def test_the_taker_stays_within_every_limit_to_enter_a_state() -> None:
     assert with_(usual(), "bob", alarms=twelve).relief is None
     # 10 in 10 min is at the limit of a flood, 11 is beyond it; the bed adds one
     recent = usual().alarms["12"][frozenset({"ann"})]
-    late = replace(recent, starts=(*recent.starts[1:], -1000))
+    late = recent._replace(starts=(*recent.starts[1:], -1000))
     flooded = ward(
         dict(usual().people)
         | {
@@ -105,10 +105,10 @@ def test_the_taker_stays_within_every_limit_to_enter_a_state() -> None:
     assert with_(flooded, "bob", alarms=Alarms((-1000,) * 9)).relief is not None
     assert with_(flooded, "bob", alarms=Alarms((-1000,) * 10)).relief is None
     # 3 unanswered are at the limit, 4 beyond it; the bed adds none, then one
-    waiting = with_(usual(), "bob", alarms=replace(bob.alarms, unanswered=3))
+    waiting = with_(usual(), "bob", alarms=bob.alarms._replace(unanswered=3))
     assert waiting.relief == MOVE
-    one_more = replace(recent, unanswered=1)
-    ann = replace(usual().people["ann"], alarms=replace(bunched(41), unanswered=1))
+    one_more = recent._replace(unanswered=1)
+    ann = replace(usual().people["ann"], alarms=bunched(41)._replace(unanswered=1))
     sounding = replace(
         waiting,
         people={**waiting.people, "ann": ann},
