@@ -171,6 +171,17 @@ class Worker:
         except OSError:
             return 0, ""
 
+    def scrape(self) -> bool:
+        """Whether it gave /metrics, compressed as Prometheus asks for it."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/metrics", headers={"Accept-Encoding": "gzip"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60.0) as answer:
+                return answer.status == 200 and bool(answer.read())
+        except OSError:
+            return False
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(_python(self.pid), number)
 
@@ -203,7 +214,7 @@ class Scrapes:
     def _scrape(self, worker: Worker, seconds: float) -> None:
         wait = _FIRST_SCRAPE
         while not self._end.wait(wait):
-            self.count += worker.get("/metrics")[0] == 200
+            self.count += worker.scrape()
             wait = seconds
 
     def __enter__(self) -> Self:
