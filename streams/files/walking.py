@@ -6,7 +6,7 @@ become something else: of each assignment, the engine gets the last record alone
 alarms that are labelled later are held until then. Hardly anything else reaches back farther than
 the horizon, and where it does, the engine goes again and forgets later.
 
-So memory holds some 20 bytes of each fact, some 50 bytes of each alarm, the alarms of the last
+So memory holds 8 bytes of each fact, some 50 bytes of each alarm, the alarms of the last
 hours, and those that wait for a label.
 """
 
@@ -21,10 +21,13 @@ import numpy as np
 from analyzer import TOPICS, Engine, Finished, Policy, Topic
 from analyzer.arrays import Numbers
 from analyzer.model import HOUR
-from streams.files.kept_facts import AT_ONCE, FIELDS, Sorted
+from streams.files.coded import FIELDS
+from streams.files.kept_facts import Sorted
 
 IN_ORDER: tuple[Topic, ...] = ("assignments", "alarms", "responses", "labels")
 assert set(IN_ORDER) == set(TOPICS)
+_STEP = 1 << 15
+"""Facts taken in between two moves of time."""
 
 
 class Walk:
@@ -74,7 +77,7 @@ def through(
     now: int | None,
     sink: Sink,
     progress: Callable[[int], object] = lambda _: None,
-    at_once: int = AT_ONCE,
+    at_once: int = _STEP,
 ) -> Engine:
     """An engine that has gone through all facts, as of `now` (ms; None: the watermarks). `sink`
     gets what is finished on the way.
@@ -107,11 +110,7 @@ def through(
 
 def watermarks(alarms: Sorted) -> dict[str, int]:
     """The time of the last alarm event (ms), by facility."""
-    found: dict[str, int] = {}
-    for chunk in alarms.chunks:
-        # times are in order, so that the last one stays
-        found |= dict(zip(chunk.column("facility"), chunk.at.tolist(), strict=True))
-    return found
+    return alarms.last()
 
 
 def _steps(facts: Mapping[Topic, Sorted], now: int | None, at_once: int) -> list[int]:
