@@ -13,7 +13,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 # Extras with a lock file in locks/; requirements.lock is that of the extra worker, requirements-demo.lock adds the demo's broker.
-EXTRAS := report xlsx
+EXTRAS := objectstore report xlsx
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast coverage chart chaos fuzz kafka image check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom offline clean
