@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,6 +34,19 @@ class ObjectServer:
     def environment(self) -> Mapping[str, str]:
         """What clients need."""
         return KEYS | {"AWS_ENDPOINT_URL": self.endpoint}
+
+    @contextmanager
+    def known(self) -> Iterator[None]:
+        """Have this process, and those that it starts, find it."""
+        before = {name: os.environ.get(name) for name in self.environment}
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
 
     def new_bucket(self) -> str:
         name = f"bucket-{uuid4().hex[:12]}"

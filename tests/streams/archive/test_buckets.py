@@ -47,12 +47,11 @@ def server() -> Iterator[ObjectServer]:
 
 
 @pytest.fixture(autouse=True)
-def store(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> ObjectServer:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+def store(server: ObjectServer) -> Iterator[ObjectServer]:
     server.mend()
     server.seen()
-    return server
+    with server.known():
+        yield server
 
 
 @pytest.fixture
