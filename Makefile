@@ -13,10 +13,10 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-find-links --custom-compile-command "make lock"
 
 # Extras with a lock file in locks/; requirements.lock is that of the extra worker, requirements-demo.lock adds the demo's broker.
-EXTRAS := report xlsx
+EXTRAS := objectstore report xlsx
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage chart chaos fuzz kafka image check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom offline clean
+.PHONY: help demo test test-fast coverage chart chaos chaos-archive fuzz kafka image check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom offline clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -43,6 +43,9 @@ chart: $(READY_DEV)  ## render the Helm chart and compare it with tests/data/cha
 
 chaos: $(READY_DEV)  ## kill, stop and suspend workers and a real Kafka for half an hour and compare every number; needs Java 17 and Maven
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+chaos-archive: $(READY_DEV)  ## kill and suspend archivers for ten minutes, in a folder and a bucket, and compare every row; needs Java 17 and Maven
+	@$(BIN)/python -m tests.chaos.archives $(CHAOS_ARGS)
 
 fuzz: $(READY_DEV)  ## fuzz the decoder, engine, state, web server and tables with 1,000,000 inputs (FUZZ_ARGS="decode --inputs 10000")
 	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)

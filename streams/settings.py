@@ -110,8 +110,9 @@ class ArchiveSettings(BaseModel):
 
     path: str | None = Field(
         None,
-        description="the folder that `alarm-fatigue archive --to` writes; with it, the page shows "
-        "the last 7 days of each unit, and incidents older than what the worker holds are answered",
+        description="the folder or URL that `alarm-fatigue archive --to` writes; with it, the page "
+        "shows the last 7 days of each unit, and incidents older than what the worker holds are "
+        "answered",
     )
 
 

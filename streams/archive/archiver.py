@@ -103,8 +103,8 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka giv
     async def run(self, until_end: bool = False) -> None:
         """Archive until `stop`; with `until_end`, until all that was there at the start is in.
 
-        Raises `ArchiverError`, and `ArchiveError` where the folder cannot be written: records that
-        are not in the archive then are read again at the next start.
+        Raises `ArchiverError`, and `ArchiveError` where the archive cannot be written: records
+        that are not in it then are read again at the next start.
         """
         self._consumer = AIOKafkaConsumer(
             **client_options(self._settings),
@@ -114,6 +114,7 @@ class Archiver(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka giv
             isolation_level="read_committed",
             session_timeout_ms=self._settings.session_timeout,
         )
+        await asyncio.to_thread(self._archive.complete, self._settings.policy.horizon)
         try:
             await self._consumer.start()
             self._consumer.subscribe(list(map(self._names.called, TABLE_NAMES)), listener=self)

@@ -1,6 +1,6 @@
-"""The archive's folder: one Parquet file for each table, facility and day, replaced as a whole.
+"""The archive: one Parquet file for each table, facility and day, replaced as a whole.
 
-    DIR/TABLE/facility=F/date=YYYY-MM-DD/rows.parquet
+    ARCHIVE/TABLE/facility=F/date=YYYY-MM-DD/rows.parquet
 
 A writer merges new editions of rows into the files that they concern, and replaces each file
 atomically, so a reader sees a day as it was before or after. Every file keeps the edition and the
@@ -11,34 +11,24 @@ were written and not on how often, by whom or in which order.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import get_args
-from urllib.parse import quote, unquote
 
 import polars as pl
 
-from streams.archive.day_files import height, read_day, replace_json, write_day
+from streams.archive.folder import Folder
 from streams.archive.frames import Rows
+from streams.archive.locations import store_at
 from streams.archive.merging import latest, without_clinician
+from streams.archive.stores import FORGOTTEN, HIVE, SCHEMA, ArchiveError, Change, Turn
 from streams.archive.tables import SCHEMA_VERSION, TABLE_NAMES, TABLES, Table, TableName
 from streams.formats.pseudonyms import Period
 
-ROWS = "rows.parquet"
 DEFAULT_PERIOD: Period = "week"
-_SCHEMA, _LOCKS, _FORGOTTEN = "_schema.json", "_locks", "_forgotten.json"
-_LOCK_FILES = 64
 _FILE, _DAY = "_file", "_day"
-
-
-class ArchiveError(Exception):
-    """The folder is not an archive that can be used: one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +40,7 @@ class Written:
 
 
 class Archive:
-    """An archive in a local folder.
+    """An archive in a local folder, or in an object store at a URL such as s3://BUCKET/PREFIX.
 
     >>> import tempfile
     >>> archive = Archive.create(Path(tempfile.mkdtemp()))
@@ -58,50 +48,57 @@ class Archive:
     []
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, where: Path | str) -> None:
         """Open an existing archive. Raises `ArchiveError`."""
-        self.folder = folder
+        self._store = store_at(where)
         self.period: Period = "none"
         """How often clinicians get new names; `none` in archives that older releases began."""
         try:
-            content = json.loads((folder / _SCHEMA).read_bytes())
-            found = content["schema"]
-            if content.get("pseudonym_period") in get_args(Period):
-                self.period = content["pseudonym_period"]
+            content = self._store.load(SCHEMA)
+            found = content["schema"]  # type: ignore[index]  # None is told of below
+            if content.get("pseudonym_period") in get_args(Period):  # type: ignore[union-attr]
+                self.period = content["pseudonym_period"]  # type: ignore[index]
         except (OSError, ValueError, KeyError, TypeError):
-            raise ArchiveError(f"{folder}: expected an archive, found no {_SCHEMA} in it") from None
+            raise ArchiveError(
+                f"{self.shown}: expected an archive, found no {SCHEMA} in it"
+            ) from None
         if found != SCHEMA_VERSION:
             raise ArchiveError(
-                f"{folder}: expected schema {SCHEMA_VERSION}, found {found}: it was written by "
+                f"{self.shown}: expected schema {SCHEMA_VERSION}, found {found}: it was written by "
                 "another release"
             )
 
     @classmethod
-    def create(cls, folder: Path, period: Period | None = None) -> Archive:
-        """Open the archive in `folder`, which is created if it does not exist or is empty.
+    def create(cls, where: Path | str, period: Period | None = None) -> Archive:
+        """Open the archive at `where`, which is created if it does not exist or is empty.
 
         `period` is how often clinicians get new names, which holds for the archive's whole life;
         None: what the archive has, and `DEFAULT_PERIOD` for a new one. Raises `ArchiveError`.
         """
+        store = store_at(where)
+        content = {"schema": SCHEMA_VERSION, "pseudonym_period": period or DEFAULT_PERIOD}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            known = folder / _SCHEMA
-            if not known.exists():
-                if any(not one.name.startswith(".") for one in folder.iterdir()):
-                    raise ArchiveError(
-                        f"{folder}: expected an archive or an empty folder, found other files"
-                    )
-                content = {"schema": SCHEMA_VERSION, "pseudonym_period": period or DEFAULT_PERIOD}
-                replace_json(known, content)
+            store.prepare(content)
         except OSError as error:
-            raise ArchiveError(f"{folder}: {error.strerror}") from None
-        opened = cls(folder)
+            raise ArchiveError(f"{store.shown}: {error.strerror}") from None
+        opened = cls(where)
         if period not in (None, opened.period):
             raise ArchiveError(
-                f"{folder}: expected pseudonym period {opened.period}, with which the archive was "
-                f"begun, found {period}; write to another folder"
+                f"{opened.shown}: expected pseudonym period {opened.period}, with which the "
+                f"archive was begun, found {period}; write to another place"
             )
         return opened
+
+    @property
+    def shown(self) -> str:
+        """What messages call it: its folder or URL."""
+        return self._store.shown
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a local archive."""
+        assert isinstance(self._store, Folder)
+        return self._store.path
 
     # --- writing
 
@@ -109,111 +106,82 @@ class Archive:
         """Merge rows into the files of their days, and remove what they retract or replace.
 
         `horizon` (ms): where two alarms with one id are further apart, the id was used again.
-        Raises `ArchiveError` if the folder cannot be written.
+        Raises `ArchiveError` if the archive cannot be written.
         """
         files = 0
         try:
             for (facility,), some in rows.frame.group_by("facility", maintain_order=True):
-                table, new = rows.table, some.drop("facility")
-                with self._locked(table, str(facility)):
-                    forgotten = self._forgotten().get(str(facility))
-                    if forgotten is not None:
-                        new = new.filter(pl.col(table.time).dt.epoch("ms") > forgotten)
-                    if new.height:
-                        files += self._merge(table, str(facility), new, horizon)
+                files += self._merge(rows.table, str(facility), some.drop("facility"), horizon)
         except OSError as error:
-            raise ArchiveError(f"{self.folder}: {error.strerror}") from None
+            raise ArchiveError(f"{self.shown}: {error.strerror}") from None
         return Written(rows.frame.height, files)
+
+    def complete(self, horizon: int) -> None:
+        """Complete what a writer that was ended has begun. Raises `ArchiveError`."""
+        for table, facility in self._store.unfinished():
+            nothing = Rows.empty(table).frame.drop("facility")
+            self._merge(table, facility, nothing, horizon)
 
     def _merge(self, table: Table, facility: str, new: pl.DataFrame, horizon: int) -> int:
         """Returns the number of files replaced or deleted."""
-        old = {
-            day: read_day(self._path(table, facility, day), table)
-            for day in self._days_touched(table, facility, new)
-        }
-        parts = [
-            *(frame.with_columns(pl.lit(day).alias(_FILE)) for day, frame in old.items()),
-            new.with_columns(pl.lit(None, pl.Date).alias(_FILE)),
-        ]
-        merged = latest(table, pl.concat(parts, how="diagonal"), _FILE, horizon)
-        merged = merged.with_columns(pl.col(table.time).dt.date().alias(_DAY))
-        gaining = set(merged.filter(pl.col(_FILE).ne_missing(pl.col(_DAY)))[_DAY])
-        by_day = {day: frame for (day,), frame in merged.group_by(_DAY)}
-        losing = {
-            day
-            for day, frame in old.items()
-            if frame.height != (by_day[day].height if day in by_day else 0)
-        }
-        # A row that moves is for a moment in two files, and never in none.
-        for day in (*sorted(gaining), *sorted(losing - gaining)):
-            path = self._path(table, facility, day)
-            if day in by_day:
-                write_day(path, table, by_day[day])
-            else:
-                _delete(path)
-        return len(gaining | losing)
 
-    def _days_touched(self, table: Table, facility: str, new: pl.DataFrame) -> list[date]:
-        """The days whose files hold rows that `new` may join or replace."""
-        dates = set(new[table.time].dt.date())
-        reach = range(-table.reach_days, table.reach_days + 1)
-        near = {day + timedelta(days=by) for day in dates for by in reach}
-        ids = new.select(table.key[0]).unique()
+        def plan(turn: Turn) -> list[Change]:
+            return _merged(table, turn, new, self._forgotten().get(facility), horizon)
 
-        def concerns(day: date) -> bool:
-            if day in dates:
-                return True
-            path = self._path(table, facility, day)
-            known = pl.read_parquet(path, columns=[table.key[0]], hive_partitioning=False)
-            return not known.join(ids, on=table.key[0], how="semi").is_empty()
-
-        return list(filter(concerns, sorted(near.intersection(self.days(table.name, facility)))))
+        return self._store.change(table, facility, plan)
 
     # --- erasing
 
     def erase(self, facility: str | None, before: date | None) -> dict[TableName, int]:
         """Delete the days before `before` (None: all days) of a facility (None: of all).
 
-        Returns the numbers of rows deleted, by table.
+        Returns the numbers of rows deleted, by table. Raises `ArchiveError`, `OSError`.
         """
         gone = dict.fromkeys(TABLE_NAMES, 0)
         for table, one, day in self._files():
             if facility in (None, one) and (before is None or day < before):
-                with self._locked(table, one):
-                    path = self._path(table, one, day)
-                    if path.exists():
-                        gone[table.name] += height(path)
-                        _delete(path)
+                rows = 0
+
+                def plan(turn: Turn, day: date = day) -> list[Change]:
+                    nonlocal rows
+                    [*there] = turn.days({day})
+                    rows = sum(map(turn.height, there))
+                    return [(one, None) for one in there]
+
+                self._store.change(table, one, plan)
+                gone[table.name] += rows
         return gone
 
     def forget(self, facility: str, at: int) -> None:
         """Delete the rows of a facility up to `at` (ms since 1970), and never take them again.
 
-        Records of them may still come, since the topics keep them for their own time.
+        Records of them may still come, since the topics keep them for their own time. Raises
+        `ArchiveError`, `OSError`.
         """
-        with self._locked(None, facility):
-            known = self._forgotten()
-            if known.get(facility, -1) >= at:
-                return
-            replace_json(self.folder / _FORGOTTEN, known | {facility: at})
+
+        def later(known: dict[str, int]) -> dict[str, int]:
+            return known | {facility: max(at, known.get(facility, at))}
+
+        if self._forgotten().get(facility, -1) < at:
+            self._store.edit(FORGOTTEN, later)
+        for table in TABLES.values():  # who merges at this moment does not know of it
+            self._store.fence(table, facility)
+        # A command that was interrupted comes again, and must not stop here.
+        last = datetime.fromtimestamp(at / 1000, UTC).date()
         for table, one, day in self._files():
-            if one != facility:
-                continue
-            with self._locked(table, facility):
-                path = self._path(table, facility, day)
-                frame = read_day(path, table)
-                left = frame.filter(pl.col(table.time).dt.epoch("ms") > at)
-                if left.is_empty():
-                    _delete(path)
-                elif left.height < frame.height:
-                    write_day(path, table, left)
+            if one == facility and day <= last:
+
+                def plan(turn: Turn, table: Table = table, day: date = day) -> list[Change]:
+                    if day < last:
+                        return [(one, None) for one in turn.days({day})]
+                    found = [(one, turn.read(one)) for one in turn.days({day})]
+                    left = [(one, frame, _after(table, frame, at)) for one, frame in found]
+                    return [(one, few) for one, all_, few in left if few.height < all_.height]
+
+                self._store.change(table, facility, plan)
 
     def _forgotten(self) -> dict[str, int]:
-        try:
-            found: dict[str, int] = json.loads((self.folder / _FORGOTTEN).read_bytes())
-        except FileNotFoundError:
-            return {}
-        return found
+        return self._store.load(FORGOTTEN) or {}
 
     def erase_clinician(
         self, names: Callable[[int], Iterable[str]], only: str | None = None
@@ -223,36 +191,40 @@ class Archive:
 
         `names` gives the names that the clinician has in the rows of a day, from the time at which
         it begins (ms since 1970). Overload changes of the clinician are deleted; other rows stay,
-        without the clinician.
+        without the clinician. Raises `ArchiveError`, `OSError`.
         """
         changed = dict.fromkeys(TABLE_NAMES, 0)
         for table, facility, day in self._files():
-            if only not in (None, facility):
-                continue
-            with self._locked(table, facility):
-                path = self._path(table, facility, day)
-                if not path.exists():
-                    continue
+            if only in (None, facility):
                 begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-                frame, count = read_day(path, table), 0
-                for name in dict.fromkeys(names(round(begin.timestamp() * 1000))):
-                    frame, more = without_clinician(table, frame, name)
-                    count += more
-                if count:
-                    write_day(path, table, frame)
-                    changed[table.name] += count
+                wanted = list(dict.fromkeys(names(round(begin.timestamp() * 1000))))
+                count = 0
+
+                def plan(
+                    turn: Turn, table: Table = table, day: date = day, wanted: list[str] = wanted
+                ) -> Iterator[Change]:
+                    nonlocal count
+                    count = 0
+                    for one in turn.days({day}):
+                        frame = turn.read(one)
+                        for name in wanted:
+                            frame, more = without_clinician(table, frame, name)
+                            count += more
+                        if count:
+                            yield one, frame
+
+                self._store.change(table, facility, plan)
+                changed[table.name] += count
         return changed
 
     # --- reading
 
     def facilities(self, name: TableName) -> list[str]:
-        found = (self.folder / name).glob("facility=*/date=*")
-        return sorted({unquote(one.parent.name.partition("=")[2]) for one in found})
+        return self._store.facilities(TABLES[name])
 
     def days(self, name: TableName, facility: str) -> list[date]:
         """The UTC dates for which a facility has a file, in order."""
-        found = self._facility(TABLES[name], facility).glob(f"date=*/{ROWS}")
-        return sorted(date.fromisoformat(one.parent.name.partition("=")[2]) for one in found)
+        return self._store.days(TABLES[name], facility)
 
     def scan(
         self,
@@ -265,22 +237,15 @@ class Archive:
 
         Only the files of these facilities and days are opened; None: of all.
         """
-        paths = [
-            self._path(TABLES[name], facility, day)
+        places = [
+            (facility, day)
             for facility in (self.facilities(name) if facilities is None else facilities)
             for day in self.days(name, facility)
             if (begin is None or begin <= day) and (end is None or day <= end)
         ]
-        columns = {"facility": pl.String(), "date": pl.Date()}
-        if not paths:
-            return pl.LazyFrame(schema={**TABLES[name].columns, **columns})
-        return pl.scan_parquet(
-            paths,
-            schema={**TABLES[name].columns, **columns},
-            hive_partitioning=True,
-            hive_schema=columns,
-            missing_columns="insert",
-        )
+        if not places:
+            return pl.LazyFrame(schema={**TABLES[name].columns, **HIVE})
+        return self._store.scan(TABLES[name], places)
 
     def _files(self) -> Iterator[tuple[Table, str, date]]:
         for table in TABLES.values():
@@ -288,26 +253,50 @@ class Archive:
                 for day in self.days(table.name, facility):
                     yield table, facility, day
 
-    def _facility(self, table: Table, facility: str) -> Path:
-        return self.folder / table.name / f"facility={quote(facility, safe='')}"
 
-    def _path(self, table: Table, facility: str, day: date) -> Path:
-        return self._facility(table, facility) / f"date={day}" / ROWS
-
-    @contextlib.contextmanager
-    def _locked(self, table: Table | None, facility: str) -> Iterator[None]:
-        """Keeps two writers from merging into the same files at once."""
-        folder = self.folder / _LOCKS
-        folder.mkdir(exist_ok=True)
-        name = f"{table.name}-{zlib.crc32(facility.encode()) % _LOCK_FILES:02x}" if table else "all"
-        with (folder / name).open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+def _after(table: Table, frame: pl.DataFrame, at: int | None) -> pl.DataFrame:
+    """The rows later than `at` (ms since 1970); None: all."""
+    return frame if at is None else frame.filter(pl.col(table.time).dt.epoch("ms") > at)
 
 
-def _delete(path: Path) -> None:
-    """Delete a file, and the folders that this leaves empty."""
-    path.unlink()
-    with contextlib.suppress(OSError):
-        path.parent.rmdir()
-        path.parent.parent.rmdir()
+def _merged(
+    table: Table, turn: Turn, new: pl.DataFrame, forgotten: int | None, horizon: int
+) -> list[Change]:
+    """The days that change where `new` is merged into what there is. A row that moves to another
+    day is for a moment in both, and never in none: days that gain rows come first.
+    """
+    new = _after(table, new, forgotten)
+    if new.is_empty() and not turn.unfinished:
+        return []
+    found = {day: turn.read(day) for day in _days_touched(table, turn, new)}
+    old = {day: _after(table, frame, forgotten) for day, frame in found.items()}
+    parts = [
+        *(frame.with_columns(pl.lit(day).alias(_FILE)) for day, frame in old.items()),
+        new.with_columns(pl.lit(None, pl.Date).alias(_FILE)),
+    ]
+    merged = latest(table, pl.concat(parts, how="diagonal"), _FILE, horizon)
+    merged = merged.with_columns(pl.col(table.time).dt.date().alias(_DAY))
+    gaining = set(merged.filter(pl.col(_FILE).ne_missing(pl.col(_DAY)))[_DAY])
+    by_day = {day: frame for (day,), frame in merged.group_by(_DAY)}
+    losing = {
+        day
+        for day, frame in found.items()
+        if frame.height != (by_day[day].height if day in by_day else 0)
+    }
+    ordered = (*sorted(gaining), *sorted(losing - gaining))
+    return [(day, by_day.get(day, merged.clear())) for day in ordered]
+
+
+def _days_touched(table: Table, turn: Turn, new: pl.DataFrame) -> list[date]:
+    """The days whose files hold rows that `new` may join or replace, or that need completing."""
+    dates = {*new[table.time].dt.date(), *turn.unfinished}
+    reach = range(-table.reach_days, table.reach_days + 1)
+    there = turn.days({day + timedelta(days=by) for day in dates for by in reach})
+    key = table.key[0]
+    known = [turn.ids(day) for day in there if day in turn.unfinished]
+    ids = pl.concat([new.select(key), *known]).unique()
+
+    def concerns(day: date) -> bool:
+        return day in dates or not turn.ids(day).join(ids, on=key, how="semi").is_empty()
+
+    return list(filter(concerns, there))

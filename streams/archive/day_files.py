@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -16,20 +17,22 @@ import polars as pl
 from streams.archive.frames import EDITION, GONE, OFFSET
 from streams.archive.tables import SCHEMA_VERSION, Table
 
+Source = Path | IO[bytes]
+"""A file, or an open one that can be sought in."""
 _SCHEMA, _EDITIONS, _RETRACTED = "alarm_fatigue_schema", "editions", "retracted"
 
 
-def read_day(path: Path, table: Table) -> pl.DataFrame:
+def read_day(source: Source, table: Table) -> pl.DataFrame:
     """The rows of a file and its retractions, with the columns of `Rows.frame` but `facility`.
 
     A retraction has only the columns of its key.
     """
-    found = pl.read_parquet(path, hive_partitioning=False)
+    found = pl.read_parquet(source, hive_partitioning=False)
     # An older release did not know all columns.
     missing = {name: type_ for name, type_ in table.columns.items() if name not in found.columns}
     added = (pl.lit(None, type_).alias(name) for name, type_ in missing.items())
     rows = found.with_columns(*added).select(*table.columns)
-    about = pl.read_parquet_metadata(path)
+    about = pl.read_parquet_metadata(_from_start(source))
     editions, offsets = _unpacked(about[_EDITIONS], rows.height)
     rows = rows.with_columns(
         pl.Series(EDITION, editions), pl.Series(OFFSET, offsets), pl.lit(False).alias(GONE)
@@ -57,16 +60,13 @@ def read_day(path: Path, table: Table) -> pl.DataFrame:
     )
 
 
-def write_day(path: Path, table: Table, frame: pl.DataFrame) -> None:
-    """Replace a file by the rows and retractions of `frame`, as `read_day` gives them."""
+def write_day(target: Source, table: Table, frame: pl.DataFrame) -> None:
+    """Write the rows and retractions of `frame`, as `read_day` gives them."""
     rows = frame.filter(~pl.col(GONE)).sort(table.order)
     gone = frame.filter(GONE).with_columns(*(pl.col(one).cast(pl.Int64) for one in table.times))
     retracted = gone.select(*table.key, EDITION, OFFSET).sort(table.key).rows()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Readers look for *.parquet, so they never see it before it is whole.
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     rows.select(*table.columns).write_parquet(
-        part,
+        target,
         compression="zstd",
         metadata={
             _SCHEMA: str(SCHEMA_VERSION),
@@ -74,16 +74,26 @@ def write_day(path: Path, table: Table, frame: pl.DataFrame) -> None:
             _RETRACTED: json.dumps(retracted),
         },
     )
-    replace(part, path)
 
 
-def height(path: Path) -> int:
+def ids(source: Source, table: Table) -> pl.DataFrame:
+    """The first column of the key, of all rows."""
+    return pl.read_parquet(source, columns=[table.key[0]], hive_partitioning=False)
+
+
+def height(source: Source) -> int:
     """The number of rows in a file."""
-    return int(pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item())
+    found = pl.scan_parquet(source, hive_partitioning=False).select(pl.len())
+    return int(found.collect().item())
 
 
-def replace(part: Path, path: Path) -> None:
-    """Put a finished file in the place of another one, so that a crash leaves one of them whole."""
+@contextlib.contextmanager
+def replace(path: Path) -> Iterator[Path]:
+    """Put what is written meanwhile in the place of a file, so that a crash leaves one of them
+    whole.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    yield part
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(path)
@@ -96,9 +106,18 @@ def replace(part: Path, path: Path) -> None:
 
 def replace_json(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a file by one with this content, as `replace` does."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(content, sort_keys=True) + "\n")
-    replace(part, path)
+    with replace(path) as part:
+        part.write_bytes(as_json(content))
+
+
+def as_json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True).encode() + b"\n"
+
+
+def _from_start(source: Source) -> Source:
+    if not isinstance(source, Path):
+        source.seek(0)
+    return source
 
 
 def _packed(rows: pl.DataFrame) -> str:

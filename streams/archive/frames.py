@@ -30,6 +30,12 @@ class Rows:
     frame: pl.DataFrame
     unreadable: int = 0
 
+    @classmethod
+    def empty(cls, table: Table) -> Rows:
+        marks = {EDITION: pl.Int64(), OFFSET: pl.Int64(), GONE: pl.Boolean()}
+        columns: dict[str, pl.DataType] = {"facility": pl.String(), **table.columns, **marks}
+        return cls(table, pl.DataFrame(schema=columns))
+
 
 def record_rows(
     name: TableName, values: Sequence[bytes], editions: Sequence[int], offsets: Sequence[int]

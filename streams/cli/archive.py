@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,8 +31,13 @@ if TYPE_CHECKING:
 archive_app = typer.Typer(invoke_without_command=True)
 
 To = Annotated[
-    Path | None,
-    typer.Option("--to", metavar="DIR", help="Folder of the archive; created if it is not there."),
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="DIR",
+        help="Folder of the archive, which is created if it is not there; or a URL such as "
+        "s3://BUCKET/PREFIX (needs the extra objectstore).",
+    ),
 ]
 HOST = "127.0.0.1"
 
@@ -74,6 +78,8 @@ def archive(
     tables.
 
     Example: alarm-fatigue archive --to /var/lib/alarm-fatigue/archive --keep 400d
+
+    Example: alarm-fatigue archive --to s3://hospital-archive/alarms --keep 400d
     """
     if context.invoked_subcommand is not None:
         return
@@ -98,14 +104,14 @@ def archive(
         metrics = ArchiverMetrics()
         if port is not None:
             metrics.serve(host, port)
-        folder = Archive.create(to, None if pseudonym_period is None else pseudonym_period.value)
+        kept_in = Archive.create(to, None if pseudonym_period is None else pseudonym_period.value)
 
         async def run() -> None:
-            archiver = Archiver(settings, folder, pseudonym, seconds, metrics)
+            archiver = Archiver(settings, kept_in, pseudonym, seconds, metrics)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, archiver.stop)
-            tidying = asyncio.create_task(_delete_old(folder, kept)) if kept else None
+            tidying = asyncio.create_task(_delete_old(kept_in, kept)) if kept else None
             try:
                 async with managed(f"archiving to {to}"):
                     await archiver.run(once)
@@ -122,15 +128,22 @@ def archive(
 
 async def _delete_old(archive: Archive, keep: int) -> None:
     """Once an hour, delete days that ended more than `keep` (ms) ago."""
+    from streams.archive import ArchiveError
+
     while True:
         before = (datetime.now(UTC) - timedelta(milliseconds=keep)).date()
-        await asyncio.to_thread(archive.erase, None, before)
+        try:
+            await asyncio.to_thread(archive.erase, None, before)
+        except (ArchiveError, OSError) as error:
+            typer.echo(f"warning: old days were not deleted: {printable(str(error))}", err=True)
         await asyncio.sleep(3600)
 
 
 @archive_app.command()
 def erase(
-    folder: Annotated[Path, typer.Option("--archive", metavar="DIR", help="The archive.")],
+    where: Annotated[
+        str, typer.Option("--archive", metavar="DIR", help="The archive: its folder or URL.")
+    ],
     facility: Annotated[
         str | None, typer.Option("--facility", help="Only this hospital's data.")
     ] = None,
@@ -170,7 +183,7 @@ def erase(
     until = None if end is None else round(end.timestamp() * 1000)
     audited(settings, "archive erase", facility, end=until)
     try:
-        archive = Archive(folder)
+        archive = Archive(where)
         if clinician is None:
             gone, done = archive.erase(facility, day), "deleted"
         else:
@@ -179,7 +192,7 @@ def erase(
     except ArchiveError as error:
         fail(error)
     except OSError as error:
-        fail(f"{folder}: {error.strerror}")
+        fail(f"{where}: {error.strerror}")
     for name, rows in gone.items():
         typer.echo(f"{name}: {rows} rows {done}")
 

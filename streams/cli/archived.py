@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,25 +19,29 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 Archived = Annotated[
-    Path | None,
-    typer.Option("--archive", metavar="DIR", help="Read an archive instead of files."),
+    str | None,
+    typer.Option(
+        "--archive",
+        metavar="DIR",
+        help="Read an archive instead of files: its folder, or a URL such as s3://BUCKET/PREFIX.",
+    ),
 ]
 
 
-def alarms_of(folder: Path, facility: str | None, since: int | None, until: int | None) -> Recorded:
+def alarms_of(where: str, facility: str | None, since: int | None, until: int | None) -> Recorded:
     """The archived alarms of a facility (None: all) that started from `since` to `until` (ms)."""
     from streams.archive import archived_alarms
 
-    archive = _opened(folder, facility)
-    with working("reading"):
+    with working("reading"), reading():
+        archive = _opened(where, facility)
         found = archived_alarms(archive, None if facility is None else [facility], since, until)
     if not len(found):
-        fail(f"{folder}: there is no alarm of these days in it", WRONG)
+        fail(f"{where}: there is no alarm of these days in it", WRONG)
     return found
 
 
 def replay_archive(
-    settings: Settings, folder: Path, facility: str | None, since: int | None, until: int | None
+    settings: Settings, where: str, facility: str | None, since: int | None, until: int | None
 ) -> Replayed:
     """An engine with the archived facts of a facility (None: all), from `since` to `until` (ms),
     when all alarms are final.
@@ -45,10 +50,11 @@ def replay_archive(
     from streams.archive import archived_facts
     from streams.cli.files import Replayed
 
-    archive, policy = _opened(folder, facility), settings.policy
+    policy = settings.policy
     engine = Engine(policy, evicts=False)
-    names = archive.facilities("episodes") if facility is None else [facility]
-    with working("reading"):
+    with working("reading"), reading():
+        archive = _opened(where, facility)
+        names = archive.facilities("episodes") if facility is None else [facility]
         for name in names:
             for topic, columns in archived_facts(
                 archive, name, since, until, policy.cover, policy.action_window
@@ -60,12 +66,20 @@ def replay_archive(
     return Replayed(engine, 0, len(finished))
 
 
-def _opened(folder: Path, facility: str | None) -> Archive:
-    from streams.archive import Archive, ArchiveError
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """End with one line where the archive cannot be read."""
+    from streams.archive import ArchiveError
 
     try:
-        archive = Archive(folder)
+        yield
     except ArchiveError as error:
         fail(error)
+
+
+def _opened(where: str, facility: str | None) -> Archive:
+    from streams.archive import Archive
+
+    archive = Archive(where)
     check_name(facility, "--facility", archive.facilities("episodes"))
     return archive

@@ -61,7 +61,7 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
 def read_one(
     episodes: Path | None,
     mapping: Path | None,
-    archive: Path | None,
+    archive: str | None,
     facility: str | None = None,
     since: int | None = None,
     until: int | None = None,
@@ -78,7 +78,7 @@ def read_one(
 
 
 def check_source(
-    episodes: Path | None, mapping: Path | None, archive: Path | None, *spans: str | None
+    episodes: Path | None, mapping: Path | None, archive: str | None, *spans: str | None
 ) -> None:
     """End with an error unless there is a file or an archive, and what belongs to it. `spans`:
     `--since` and `--until`.

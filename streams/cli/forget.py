@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,7 +33,7 @@ def forget(
         typer.Option("--clinician", metavar="ID", help="Forget this clinician only, given by id."),
     ] = None,
     archive: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option("--archive", metavar="DIR", help="Erase it from this archive, too."),
     ] = None,
     config: Config = None,
@@ -174,7 +173,7 @@ def _awaited(
 
 
 def _files(
-    settings: Settings, subject: Subject, archives: list[Path], dry_run: bool
+    settings: Settings, subject: Subject, archives: list[str], dry_run: bool
 ) -> list[dict[str, Any]]:
     """What was taken out of files."""
     from streams.cli.forgotten import forget_in_archive, forget_in_who

@@ -197,7 +197,7 @@ def forget_in_who(settings: Settings, clinician: str, dry_run: bool) -> tuple[Pa
 
 
 def forget_in_archive(
-    settings: Settings, folder: Path, subject: Subject, dry_run: bool
+    settings: Settings, where: str, subject: Subject, dry_run: bool
 ) -> dict[str, int]:
     """Erase the subject from an archive. Returns the rows by table; with `dry_run`, none. Raises
     `ArchiveError`, `OSError`.
@@ -205,7 +205,7 @@ def forget_in_archive(
     from streams.archive import Archive
     from streams.cli.archive import names_in
 
-    archive = Archive(folder)
+    archive = Archive(where)
     gone: Any = {}
     if not dry_run and subject.clinician is None:
         gone = archive.erase(subject.facility, None)

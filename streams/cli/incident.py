@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.archived import Archived, reading
 from streams.cli.audited import audited
 from streams.cli.console import (
     WRONG,
@@ -62,10 +63,7 @@ def incident(
     responses: Responses = None,
     labels: Labels = None,
     mapping: Mapped = None,
-    archive: Annotated[
-        Path | None,
-        typer.Option("--archive", metavar="DIR", help="Read an archive instead of files."),
-    ] = None,
+    archive: Archived = None,
     config: Config = None,
     pseudonyms: Pseudonyms = None,
     out: Annotated[
@@ -177,15 +175,13 @@ def _write_page(
         fail(f"{error.filename or out}: {error.strerror}")
 
 
-def _archived(folder: Path, question: Question) -> Facts:
+def _archived(where: str, question: Question) -> Facts:
     """The facts of the baseline's days and of the moment."""
     from analyzer.incident import BASELINE, Facts
-    from streams.archive import Archive, ArchiveError, archived_facts
+    from streams.archive import Archive, archived_facts
 
-    try:
+    with reading():
         found = archived_facts(
-            Archive(folder), question.facility, question.begin - BASELINE, question.at
+            Archive(where), question.facility, question.begin - BASELINE, question.at
         )
         return Facts.of(found)
-    except ArchiveError as error:
-        fail(error)

@@ -67,11 +67,12 @@ def replay(
         ),
     ] = None,
     archive: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--archive",
             metavar="DIR",
-            help="Also write them, with assignments and responses, to an archive of Parquet files.",
+            help="Also write them, with assignments and responses, to an archive of Parquet files: "
+            "a folder, or a URL such as s3://BUCKET/PREFIX.",
         ),
     ] = None,
     pseudonym_period: ArchivePeriod = None,
@@ -139,7 +140,7 @@ def _recording(at: str | None, pseudonym: Callable[[str], str]) -> Recording:
 
 
 def _archive(
-    folder: Path,
+    where: str,
     period: Period | None,
     recording: Recording,
     episodes: Iterable[bytes],
@@ -149,8 +150,8 @@ def _archive(
     from streams.archive import Archive, ArchiveError
 
     try:
-        with working(f"writing {folder.name}"):
-            recording.write(Archive.create(folder, period), episodes, changes, horizon)
+        with working("writing the archive"):
+            recording.write(Archive.create(where, period), episodes, changes, horizon)
     except ArchiveError as error:
         fail(error)
 

@@ -20,7 +20,8 @@ LONGEST = 400 * 86_400_000
 
 def report(
     archive: Annotated[
-        Path, typer.Option("--archive", metavar="DIR", help="The archive (see `archive`).")
+        str,
+        typer.Option("--archive", metavar="DIR", help="The archive: its folder or URL."),
     ],
     begin: Annotated[
         str,
@@ -97,7 +98,7 @@ def report(
     audited(settings, "report", facility, unit, since, until)
     import polars as pl
 
-    from streams.archive import Archive, ArchiveError
+    from streams.archive import Archive, ArchiveError, cause
     from streams.files.provenance import provenance
     from streams.formats.codec import to_json
     from streams.report import (
@@ -156,7 +157,7 @@ def report(
     except (ArchiveError, ChangesError) as error:
         fail(error)
     except pl.exceptions.PolarsError as error:
-        fail(f"{archive}: cannot be read: {str(error).splitlines()[0]}")
+        fail(f"{archive}: cannot be read: {cause(error)}")
     except OSError as error:
         fail(f"{error.filename or archive}: {error.strerror or error}")
     if as_json:

@@ -83,8 +83,8 @@ class Asked:
 class Incidents:
     """/incident and /api/v1/incident of one worker.
 
-    `archive`: the folder of an archive for what is older than the worker's facts, and for the
-    hours that a moment is compared with. `privacy`: what is too small to be shown.
+    `archive`: the folder or URL of an archive for what is older than the worker's facts, and for
+    the hours that a moment is compared with. `privacy`: what is too small to be shown.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Incidents:
         privacy: Privacy,
         *,
         shows_beds: bool,
-        archive: Path | None = None,
+        archive: Path | str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._policy, self._pseudonym = source, policy, pseudonym

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +25,7 @@ import polars as pl
 
 from analyzer import CLASSES
 from analyzer.history import Spans, people_by_hour, union
-from streams.archive import Archive, ArchiveError
+from streams.archive import Archive, ArchiveError, cause
 from streams.formats.calendars import Calendar
 from streams.formats.pseudonyms import Period, period_of
 from streams.report.measuring import LEAST_KNOWN, UnitDays, measured
@@ -241,12 +240,12 @@ def main() -> None:
     os.nice(POLITE)
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     try:
-        days = week(Archive(Path(asked.archive)), asked)
+        days = week(Archive(asked.archive), asked)
         answer: dict[str, Any] = {"days": days, "says": says(days)}
     except ArchiveError as error:
         answer = {"error": str(error)}
     except (OSError, pl.exceptions.PolarsError) as error:
-        answer = {"error": f"{asked.archive}: cannot be read: {str(error).splitlines()[0]}"}
+        answer = {"error": f"{asked.archive}: cannot be read: {cause(error)}"}
     sys.stdout.buffer.write(msgspec.json.encode(answer))
 
 

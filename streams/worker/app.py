@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -338,7 +337,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
             settings.calendar.calendars,
             Privacy.of(smallest, policy),
             shows_beds=settings.web.names_beds,
-            archive=None if settings.archive.path is None else Path(settings.archive.path),
+            archive=settings.archive.path,
         ),
     )
     add_page(app)

@@ -7,5 +7,9 @@ poison list, added partitions, a suspended broker, a full disk and slow scrapers
 hospitals must be counted in time. A short run of each is in `tests/chaos/test_chaos.py`; the long
 one is
 
-    python -m tests.chaos        # make chaos
+    python -m tests.chaos            # make chaos
+
+`archives` kills archivers while `outputs` come in, and has DuckDB compare their rows:
+
+    python -m tests.chaos.archives   # make chaos-archive
 """

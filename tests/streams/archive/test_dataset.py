@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,78 +16,7 @@ from hypothesis import strategies as st
 
 from streams.archive import Archive, ArchiveError, fact_rows, record_rows
 from streams.formats.codec import decode_slice, to_json
-
-HOUR = 3_600_000
-HORIZON = 26 * HOUR
-MIDNIGHT = 1_772_409_600_000  # 2026-03-02T00:00:00Z
-REASON = {
-    "measure": "alarms_1h",
-    "value": 31.5,
-    "limit": 30.0,
-    "state": "elevated",
-    "enter": 30.0,
-    "leave": 24.0,
-    "text": "31.5 alarms",
-}
-
-
-def episode(alarm: str, start: int, **more: Any) -> dict[str, Any]:
-    return {
-        "id": f"{alarm}-{start}-{sorted(more.items())}",
-        "facility": "H03",
-        "unit": "MICU",
-        "bed": "7",
-        "alarm_id": alarm,
-        "device_id": "mon-7",
-        "device_type": "monitor",
-        "source": "MDC_PULS_OXIM_SAT_O2",
-        "code": "MDC_EVT_LO",
-        "kind": "physiological",
-        "label": "SpO2 low",
-        "priority": "medium",
-        "start": start,
-        "end": start + 20_000,
-        "value": 86.0,
-        "limit": 90.0,
-        "clinicians": ["aa", "bb"],
-        "class": "non_actionable",
-        "basis": "responses",
-        "first_response": None,
-    } | more
-
-
-def change(at: int, withdrawn: bool = False, **more: Any) -> dict[str, Any]:
-    return {
-        "id": f"{at}-{withdrawn}",
-        "facility": "H03",
-        "unit": "MICU",
-        "level": "clinician",
-        "clinician": "aa",
-        "at": at,
-        "from": "normal",
-        "to": "elevated",
-        "withdrawn": withdrawn,
-        "reasons": [REASON],
-        "top_types": [],
-        "relief": None,
-        "relief_text": None,
-        "corrected_at": None,
-        "corrected_by": [],
-        "corrects": None,
-    } | more
-
-
-def write(
-    archive: Archive, name: Any, records: Iterable[Mapping[str, Any]], edition: int = 1, at: int = 0
-) -> int:
-    values = [to_json(one) for one in records]
-    offsets = range(at, at + len(values))
-    return archive.write(record_rows(name, values, [edition] * len(values), offsets), HORIZON).files
-
-
-def starts(archive: Archive) -> list[tuple[str, int]]:
-    found = archive.scan("episodes").select("alarm_id", pl.col("start").dt.epoch("ms")).collect()
-    return sorted(found.rows())
+from tests.harness.archived import HORIZON, HOUR, MIDNIGHT, REASON, change, episode, starts, write
 
 
 def test_an_episode_stands_under_the_utc_date_of_its_start(tmp_path: Path) -> None:
