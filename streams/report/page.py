@@ -140,13 +140,22 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
         yield f"<div><b>{escape(shown(one, one.value))}</b>{escape(words[key])}{rest}</div>"
     yield "</div>"
     if section.silent_days:
-        days = ", ".join(section.silent_days[:10]) + (
-            " ..." if len(section.silent_days) > 10 else ""
-        )
-        count = len(section.silent_days)
         yield (
-            f'<div class="note">The archive holds nothing of {count} of the {len(of.grid.dates)} '
-            f"days ({escape(days)}). They are left out, not counted as quiet.</div>"
+            f'<div class="note">The archive holds nothing of {len(section.silent_days)} of the '
+            f"{len(of.grid.dates)} days ({_listed(section.silent_days)}). They are left out, not "
+            "counted as quiet.</div>"
+        )
+    if section.silent_hours:
+        yield (
+            f'<div class="note">The archive holds nothing of {section.silent_hours:,} more hours, '
+            "although so long a silence is implausible here: the feed was probably interrupted. "
+            "They are left out, not counted as quiet.</div>"
+        )
+    if section.cut_days:
+        yield (
+            f'<div class="note">The report begins or ends within {_listed(section.cut_days)}, '
+            f"when fewer than {of.fewest} clinicians were on duty in some hours. These days are "
+            "left out. A report from midnight to midnight has them.</div>"
         )
     unknown = known["coverage"]
     if unknown.value is not None and unknown.value < 0.8:
@@ -155,6 +164,10 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
             "unknown whether anybody needed to act, as interventions were not recorded. The "
             "non-actionable ratio is about the others only.</div>"
         )
+
+
+def _listed(days: Sequence[str]) -> str:
+    return escape(", ".join(days[:10])) + (" ..." if len(days) > 10 else "")
 
 
 def _figures(section: Section, _: Hospital) -> Iterator[str]:
@@ -203,8 +216,10 @@ def _when(section: Section, of: Hospital) -> Iterator[str]:
     yield "<h3>When the alarms come</h3>"
     yield figure(
         heat_map(section.heat),
-        f"Alarms of an hour, mean over {int(section.heat.hours.sum()):,} hours, by weekday and "
-        f"hour ({of.calendar.zone}). Days without any record are left out.",
+        f"Alarms in an hour{'' if section.unit else ' of one unit'}, by weekday and hour of the "
+        f"day ({of.calendar.zone}): the mean of {int(section.heat.hours.sum()):,} hours"
+        f"{'' if section.unit else ' of units'}. A dash: no record, or fewer than {of.fewest} "
+        "clinicians.",
     )
 
 
@@ -245,16 +260,12 @@ def _types(section: Section, _: Hospital) -> Iterator[str]:
 def _staffing(section: Section, of: Hospital) -> Iterator[str]:
     yield "<h3>Staffing beside load</h3>"
     found = section.shifts
-    if not found.weeks:
-        yield (
-            "<p>By shift: the span holds no whole week from Monday to Sunday. Figures by shift are "
-            "shown for whole weeks only, so that no one can be told from two reports.</p>"
-        )
-    elif not found.rows:
-        yield (
-            f"<p>By shift: withheld. In no week were at least {of.fewest} clinicians on duty in "
-            "each part of it, or there was no roster.</p>"
-        )
+    if not found.rows:
+        if not found.hours:
+            why = "there was no roster"
+        else:
+            why = f"in no hour were at least {of.fewest} clinicians on duty, each under one name"
+        yield f"<p>By shift: not shown, as {why}.</p>"
     else:
         rows = [
             (
@@ -283,15 +294,12 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
             ),
             rows,
         )
-        yield (
-            f'<p class="quiet">{found.shown} of {found.weeks} whole weeks of units'
-            + (
-                f"; the others had a part with fewer than {of.fewest} clinicians, or silent days"
-                if found.shown < found.weeks
-                else ""
+        if found.shown < found.hours:
+            yield (
+                f'<p class="quiet">Of {found.hours:,} hours with anyone on duty, {found.shown:,} '
+                f"are counted: those with records, and with at least {of.fewest} clinicians under "
+                "one name each.</p>"
             )
-            + ".</p>"
-        )
     one = section.staffing
     yield from (
         f"<p>{escape(line)}</p>" for line in slope_words(one.load, one.response, one.per_bed)
