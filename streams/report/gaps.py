@@ -74,4 +74,4 @@ def _left_out(
         if count
     ]
     of = "hours" if len(units) == 1 else "hours of units"
-    return f"left out, of {hours:,} {of}: {', '.join(parts)}" if parts else None
+    return f"left out of {hours:,} {of}: {', '.join(parts)}" if parts else None
