@@ -7,7 +7,7 @@ refuses to know names, calendars and where facts come from.
 from analyzer.history.chatter import chatters
 from analyzer.history.differences import LEAST_DAYS, Change, Daily, change
 from analyzer.history.duty_load import Load, load
-from analyzer.history.groups import FEWEST, large_days, large_weeks, people_by_hour
+from analyzer.history.groups import FEWEST, people_by_hour
 from analyzer.history.slopes import Slope, slope
 from analyzer.history.spans import Spans, inside, overlap, union
 
@@ -22,8 +22,6 @@ __all__ = [
     "change",
     "chatters",
     "inside",
-    "large_days",
-    "large_weeks",
     "load",
     "overlap",
     "people_by_hour",

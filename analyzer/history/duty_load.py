@@ -22,7 +22,7 @@ the hours of a position).
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Sums over clinicians. The first three are ms by bin of `edges`; hours are counts by hour."""
+    """Sums over clinicians by hour: ms, and numbers of clinicians."""
 
     duty: Floats
     flood: Floats
@@ -33,20 +33,18 @@ class Load:
     """Of these, those with more than `MANY` alarms in it."""
 
 
-def load(
-    duty: Spans, start: Numbers, who: Integers, edges: Numbers, hours: Numbers, people: int
-) -> Load:
+def load(duty: Spans, start: Numbers, who: Integers, hours: Numbers, people: int) -> Load:
     """The load of `people` clinicians.
 
     `duty` is as from `union`; `start` and `who` are the alarms attributed to each, ordered by who,
-    then start. `edges` and `hours` are the edges of the bins, of a day and of an hour each.
+    then start. `hours` are the edges of the hours.
     """
     in_flood = overlap(Spans(*floods(start, who)), duty)
     whole, busy = _hours(duty, start, who, hours, people)
     return Load(
-        duty.in_bins(edges),
-        in_flood.in_bins(edges),
-        _pieces(duty, start, who).in_bins(edges),
+        duty.in_bins(hours),
+        in_flood.in_bins(hours),
+        _pieces(duty, start, who).in_bins(hours),
         whole,
         busy,
     )

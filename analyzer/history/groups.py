@@ -1,17 +1,15 @@
-"""Groups: which days and weeks hold enough people that a figure about them is about nobody.
+"""Groups: which hours hold enough people that a figure about them is about nobody.
 
-A published figure is a sum over whole blocks, and each block holds at least so many people
-as the hospital has set. Two reports of any spans and units differ by whole blocks then, so their
-difference is about as many.
-Shifts are cells of a week. Where one of them is too small, none of that week is published by shift:
-the small one would be what the others leave of the whole.
+A published figure is a sum over whole hours, and behind each of them stand at least so many people
+as the hospital has set. The page and the board *History* publish such hours, too. So all figures
+differ by such hours, whatever spans and units they are of.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from analyzer.arrays import Flags, Integers, Numbers
+from analyzer.arrays import Integers, Numbers
 from analyzer.history.spans import Spans
 from analyzer.windows.groups import LEAST_DUTY
 
@@ -20,35 +18,6 @@ FEWEST = 5
 usual least cell of health statistics, as in NHS Digital's disclosure control: counts under five are
 suppressed).
 """
-
-
-def large_days(who: Integers, day: Integers, days: int, fewest: int = FEWEST) -> Flags:
-    """Of `days` days, those with at least `fewest` people; a person and a day an entry."""
-    return _people(day, who, days) >= fewest
-
-
-def large_weeks(
-    who: Integers, week: Integers, cell: Integers, weeks: int, cells: int, fewest: int = FEWEST
-) -> Flags:
-    """Of `weeks` weeks, those in which each of `cells` cells holds at least `fewest` people.
-
-    >>> who = np.array([0, 1, 2, 3, 4, 0, 1, 2, 3])
-    >>> cell = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
-    >>> large_weeks(who, np.zeros(9, int), cell, 1, 2).tolist()
-    [False]
-    """
-    people = _people(week.astype(np.int64) * cells + cell, who, weeks * cells)
-    large: Flags = people.reshape(weeks, cells).min(axis=1) >= fewest
-    return large
-
-
-def _people(group: Integers, who: Integers, groups: int) -> Integers:
-    """How many different people each group has."""
-    count = int(who.max(initial=-1)) + 1
-    met = np.zeros(groups * count, dtype=np.bool_)
-    met[group.astype(np.int64) * count + who] = True
-    people: Integers = met.reshape(groups, count).sum(axis=1)
-    return people
 
 
 def people_by_hour(

@@ -45,27 +45,28 @@ def in_words(reason: Reason, of_unit: bool, rising: bool) -> str:
     return f"{value}, back to {_left_at(reason.measure, reason.leave)}"
 
 
-def holding_in_words(reason: Reason, of_unit: bool) -> str:
-    """A measure that keeps a state from being left, in words.
+def holding_in_words(reason: Reason, of_unit: bool, tick: str) -> str:
+    """A measure that keeps a state from being left, in words; `tick`: when it was measured.
 
     >>> why = Reason("alarms_10m", 5.0, "overloaded", 4.0, enter=10.0, leave=4.0)
-    >>> holding_in_words(why, of_unit=False)
-    'now 5 alarms in 10 min; the state ends at 4 or fewer'
+    >>> holding_in_words(why, of_unit=False, tick="19:03")
+    '5 alarms in 10 min at 19:03; the state ends at 4 or fewer'
     """
     value = _quantity(reason.measure, reason.value, of_unit)
-    return f"now {value}; the state ends at {_left_at(reason.measure, reason.leave)}"
+    return f"{value} at {tick}; the state ends at {_left_at(reason.measure, reason.leave)}"
 
 
 def standing_in_words(
-    state: str, standing: Standing, of_unit: bool, cool_down: int, show: Show
+    state: str, standing: Standing, of_unit: bool, cool_down: int, show: Show, measured: int
 ) -> str:
     """A state above normal in one sentence: since when and why, when it ends, and whether it was
     corrected.
 
-    `cool_down` in ms: see `OverloadPolicy`. The result has no full stop.
+    `cool_down` in ms: see `OverloadPolicy`. `measured`: the last tick, when the measures had their
+    values (ms). The result has no full stop.
     """
     parts = [_since(state, standing, of_unit, show)]
-    if ends := _ends(standing, of_unit, cool_down, show):
+    if ends := _ends(standing, of_unit, cool_down, show, show(measured)):
         parts.append(ends)
     if standing.correction is not None:
         parts.append(correction_in_words(standing.correction, show))
@@ -124,7 +125,7 @@ def _since(state: str, standing: Standing, of_unit: bool, show: Show) -> str:
     return f"{state} since {show(standing.since)}, {rise.after} from {show(rise.at)}{given}"
 
 
-def _ends(standing: Standing, of_unit: bool, cool_down: int, show: Show) -> str:
+def _ends(standing: Standing, of_unit: bool, cool_down: int, show: Show, tick: str) -> str:
     """When the state ends."""
     leaving = [one for one in standing.leaving if not isnan(one.value)]
     if standing.quiet_since is not None:
@@ -134,8 +135,8 @@ def _ends(standing: Standing, of_unit: bool, cool_down: int, show: Show) -> str:
         )
         return (
             f"back within its limits since {show(standing.quiet_since)}"
-            f"{f' (now {now})' if now else ''}, ends at {show(standing.quiet_since + cool_down)} "
-            "if that lasts"
+            f"{f' (at {tick}: {now})' if now else ''}, "
+            f"ends at {show(standing.quiet_since + cool_down)} if that lasts"
         )
     beyond = {one.measure for one in standing.holding}
     leaving = [one for one in leaving if one.measure in beyond]
@@ -147,10 +148,10 @@ def _ends(standing: Standing, of_unit: bool, cool_down: int, show: Show) -> str:
         limit, now = _left_at(one.measure, one.leave), _number(one.measure, one.value)
         if {why.measure for why in standing.rise.reasons} != {one.measure}:
             limit = _quantity(one.measure, None, of_unit, limit)
-        return f"stays so until {limit}{lasting}; now {now}"
+        return f"stays so until {limit}{lasting}; {now} at {tick}"
     limits = _listed(
         f"{_quantity(one.measure, None, of_unit, _left_at(one.measure, one.leave))} "
-        f"(now {_number(one.measure, one.value)})"
+        f"({_number(one.measure, one.value)} at {tick})"
         for one in leaving
     )
     return f"stays so until {limits}{f',{lasting}' if lasting else ''}"

@@ -60,6 +60,7 @@ from typing import Any
 import msgspec
 
 from analyzer import CLASSES, PATTERNS, Finding, Policy, Share, UnitFindings
+from analyzer.findings import Pattern
 from analyzer.model import HOUR, MINUTE
 from streams.files.alarm_words import short_name, type_name
 from streams.files.extent import TOP, WHOLE
@@ -200,25 +201,49 @@ def sentence(one: Finding, span: str, policy: Policy) -> str:
 
     `span`: how long the window is, in words.
     """
+    what, change = advice_words(one, policy)
+    seen = "; ".join(filter(None, (seen_words(one, span), what)))
+    owner = f"; owner: {one.owner}" if one.owner else ""
+    return f"{type_name(one.type)}: {seen} -> {change}{owner}"
+
+
+def seen_words(one: Finding, span: str) -> str:
+    """How many alarms there were, and of which class."""
     seen = f"{_plural(one.alarms.count, 'alarm')} in {span}"
     if one.alarms.of and one.alarms.count:
         seen += f", {_percent(one.alarms.value)} of the unit's{_bed(one)}"
     if one.nonactionable.of:
         seen += (
-            f"; {_sure(one.nonactionable)} of {one.nonactionable.of} clinical alarms of known "
+            f"; {_sure(one.nonactionable)} of {one.nonactionable.of:,} clinical alarms of known "
             "class were non-actionable"
         )
     if one.technical.count:
-        seen += f"; {one.technical.count} technical: avoidable at the source"
+        seen += f"; {one.technical.count:,} technical: avoidable at the source"
     if unknown := one.classes[CLASSES.index("unknown")]:
-        seen += f"; {unknown} of unknown class"
-    also = ", ".join(f"{pattern} {_percent(one.shown_by(pattern).value)}" for pattern in one.also)
-    review = "; high priority: not advised without a clinical review" if one.clinical else ""
-    owner = f"{review}; owner: {one.owner}" if one.owner else ""
-    return (
-        f"{type_name(one.type)}: {seen}; "
-        f"{_advised(one, _change(one, policy))}{f' (also: {also})' if also else ''}{owner}"
+        seen += f"; {unknown:,} of unknown class"
+    return seen
+
+
+_ALSO: dict[Pattern, str] = {
+    "technical": "technical",
+    "duplicate": "together with another type",
+    "chattering": "chattering",
+    "hugging": "close to the limit",
+    "fleeting": "fleeting",
+    "standing": "standing",
+    "unanswered": "unanswered",
+}
+
+
+def advice_words(one: Finding, policy: Policy) -> tuple[str, str]:
+    """The pattern that drives the type (empty if the class has said it), and the change."""
+    what, _, change = _change(one, policy).partition("-> ")
+    also = ", ".join(
+        f"{_percent(one.shown_by(pattern).value)} {_ALSO[pattern]}" for pattern in one.also
     )
+    what = ", ".join(filter(None, (what.strip(), f"also {also}" if also else "")))
+    review = "; high priority: not advised without a clinical review" if one.clinical else ""
+    return what, f"{_advised(one, change)}{review if one.owner else ''}"
 
 
 def _advised(one: Finding, change: str) -> str:
@@ -229,31 +254,27 @@ def _advised(one: Finding, change: str) -> str:
         harm = "no alarm is known to have been needed, so nothing shows what it would hide"
     else:
         harm = (
-            f"it would have hidden {one.loss.count} of {one.loss.of} that were needed (upper bound "
-            f"95 %: {bound_words(one.loss.upper)})"
+            f"it would have hidden {one.loss.count:,} of {one.loss.of:,} that were needed (upper "
+            f"bound 95 %: {bound_words(one.loss.upper)})"
         )
     tolerated = f"the tolerance of {100 * one.tolerance:g} %"
     match one.advice:
         case "kept":
             return f"{change}; {harm}, within {tolerated}"
         case "open":
-            return change.replace("-> ", "-> not advised yet: ") + (
-                f"; {harm}: try it on more alarms (alarm-fatigue tune)"
-            )
+            return f"not advised yet: {change}; {harm}: try it on more alarms (alarm-fatigue tune)"
         case "broken":
-            return change.replace("-> ", "-> not advised: ") + (
-                f"; {harm}, beyond {tolerated}: review the type instead"
-            )
+            return f"not advised: {change}; {harm}, beyond {tolerated}: review the type instead"
 
 
 def _change(one: Finding, policy: Policy) -> str:
     figures = policy.findings
     match one.verdict:
         case "technical":
+            what = "" if one.shown_by("technical").value == 1 else f"{_of_load(one)} are technical "
             return (
-                f"{_of_load(one)} are technical -> mend them at the source: sensors, electrodes, "
-                "cables, lines or batteries, their placement and replacement; a delay would hide "
-                "the fault"
+                f"{what}-> mend them at the source: sensors, electrodes, cables, lines or "
+                "batteries, their placement and replacement; a delay would hide the fault"
             )
         case "duplicate":
             assert one.met_with is not None
@@ -280,7 +301,7 @@ def _change(one: Finding, policy: Policy) -> str:
             return (
                 f"{_of_load(one)} ended within {_spaced(show_duration(policy.fleeting))} -> an "
                 f"annunciation delay of {one.delay.length / 1000:g} s, which would have silenced "
-                f"{one.delay.load} of {one.load.count}"
+                f"{one.delay.load:,} of {one.load.count:,}"
             )
         case "standing":
             lasting = _spaced(show_duration(figures.standing))
@@ -313,7 +334,8 @@ def _change(one: Finding, policy: Policy) -> str:
 
 def _of_load(one: Finding) -> str:
     # only asked of verdicts that are patterns
-    return f"{_sure(one.shown_by(one.verdict))} of these"  # type: ignore[arg-type]
+    share = one.shown_by(one.verdict)  # type: ignore[arg-type]
+    return f"all {share.of:,} of these" if share.value == 1 else f"{_sure(share)} of these"
 
 
 def _bed(one: Finding) -> str:
@@ -339,7 +361,7 @@ def _percent(share: float | None) -> str:
 
 
 def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _spaced(duration: str) -> str:

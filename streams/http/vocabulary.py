@@ -76,15 +76,15 @@ class Vocabulary:
                 "corrected_at": None,
                 "says": f"{state}: no load is beyond its limits",
             }
+        of = self.policy.overload
+        measured = self.now // of.every * of.every
         return {
             "since": one.since,
             "rose": one.rise.at,
             "entered": [in_words(why, of_unit, rising=True) for why in one.rise.reasons],
-            "reasons": [holding_in_words(why, of_unit) for why in one.holding],
+            "reasons": [holding_in_words(why, of_unit, self.show(measured)) for why in one.holding],
             "corrected_at": None if one.correction is None else one.correction.at,
-            "says": standing_in_words(
-                state, one, of_unit, self.policy.overload.cool_down, self.show
-            ),
+            "says": standing_in_words(state, one, of_unit, of.cool_down, self.show, measured),
         }
 
     def limits(self, unit: str) -> list[Limit]:

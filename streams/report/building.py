@@ -43,6 +43,7 @@ from streams.report.reading import (
     read_seen,
     read_states,
 )
+from streams.report.silences import silences
 from streams.report.span import Grid
 
 BLOCK = 31
@@ -64,6 +65,10 @@ class Section:
     beds: int
     silent_days: tuple[str, ...]
     """Days of which the archive holds nothing of it: not counted as quiet."""
+    silent_hours: int
+    """Hours of units on the other days of which it holds nothing, against their usual rate."""
+    cut_days: tuple[str, ...]
+    """Days that the span cuts and that are left out, as too few clinicians stand behind them."""
     figures: tuple[Figure, ...]
     heat: Heat
     types: tuple[TypeRow, ...]
@@ -182,18 +187,21 @@ def _read(
     parts: dict[str, list[UnitDays]] = {name: [] for name in seen}
     counts: list[list[Counted]] = [[] for _ in made]
     findings: list[UnitFindings] = []
+    gaps = {name: silences(moments, grid) for name, moments in seen.items()}
     for one in blocks:
         last = now and one is blocks[-1]
         alarms = read_alarms(archive, facility, one.begin, one.end, unit, readings=last)
         roster = read_roster(archive, facility, one.begin, one.end, unit)
         for name, moments in seen.items():
-            here = [at for at in moments if one.begin - QUARTER < at < one.end]
-            parts[name].append(measured(alarms, roster, states, here, name, one, limits, fewest))
+            here = moments[(moments > one.begin - QUARTER) & (moments < one.end)]
+            parts[name].append(
+                measured(alarms, roster, states, here, gaps[name], name, one, limits, fewest)
+            )
         for place, each in enumerate(made):
             counts[place].append(counted(each, facility, alarms, one))
         if last:
-            shown = {name: parts[name][-1].responses.shown for name in alarms.units if name in seen}
-            findings = to_fix(alarms.upto(one.end), facility, one, policy, shown, TO_FIX)
+            of = {name: parts[name][-1] for name in alarms.units if name in seen}
+            findings = to_fix(alarms, facility, one, policy, of, TO_FIX)
     units = {name: joined(some, blocks) for name, some in parts.items()}
     some = [one.seen for one in units.values()]
     return _Read(
@@ -207,13 +215,17 @@ def _read(
 
 def _section(unit: str | None, units: Sequence[Both], count: int) -> Section:
     rows, every = top_types(units)
-    silent = ~np.any([one.now.seen for one in units], axis=0)
-    dates = units[0].grid.dates
+    seen, cut = (
+        np.any([getattr(one.now, name) for one in units], axis=0) for name in ("seen", "cut")
+    )
+    dates = np.array([one.isoformat() for one in units[0].grid.dates])
     return Section(
         unit,
         sum(int(one.now.alarms.sum()) for one in units),
         sum(len(one.now.beds) for one in units),
-        tuple(dates[place].isoformat() for place in np.flatnonzero(silent).tolist()),
+        tuple(dates[~seen & ~cut].tolist()),
+        sum(int((one.now.silent & one.now.seen[one.grid.day]).sum()) for one in units),
+        tuple(dates[cut].tolist()),
         tuple(figures(units)),
         heat(units),
         tuple(rows),

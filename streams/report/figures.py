@@ -13,7 +13,14 @@ import numpy.typing as npt
 from analyzer import CLASSES
 from analyzer.history import Change, Daily, change
 from analyzer.model import PRIORITIES
-from streams.report.gaps import hidden_days, outside_roster, small_days, unknown, why
+from streams.report.gaps import (
+    hidden_hours,
+    outside_roster,
+    small_hours,
+    unknown,
+    unsure_hours,
+    why,
+)
 from streams.report.measuring import LEAST_KNOWN, Both, UnitDays
 from streams.report.span import HOUR, Grid
 
@@ -111,10 +118,10 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             f"answered.{PRIORITIES[rank]}",
             units,
             _answered(rank),
-            "alarms with a response / alarms, on days with at least "
+            "alarms with a response / alarms, in hours with at least "
             f"{units[0].now.fewest} clinicians",
             "response-times",
-            missing=hidden_days(units),
+            missing=hidden_hours(units),
         )
     for key, part, anchor, target in (
         ("flood_share", "flood", "floods", "under 1 % (ISA-18.2)"),
@@ -124,39 +131,39 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             key,
             units,
             _of_duty(part),
-            "hours / hours of duty of all clinicians together",
+            "hours of this kind / hours of duty, of all clinicians together",
             anchor,
             shown_in=HOUR,
-            missing=small_days(units),
+            missing=unsure_hours(units),
             target=target,
         )
     yield _ratio(
         "hours_over_30",
         units,
-        _busy,
-        "hours with more than 30 alarms / whole hours of duty of a clinician",
+        lambda one: (one.people.busy_hours, one.people.hours),
+        "such hours / whole hours of duty, of all clinicians together",
         "overload",
-        missing=small_days(units),
+        missing=unsure_hours(units),
         target="under 1 % (ISA-18.2, EEMUA-191)",
     )
     for state in ("elevated", "overloaded"):
         yield _ratio(
             f"clinician_{state}",
             units,
-            _in_state(state),
-            "hours in this state / hours of duty of all clinicians together",
+            _of_duty(state),
+            "hours of this kind / hours of duty, of all clinicians together",
             "overload",
             shown_in=HOUR,
-            missing=small_days(units),
+            missing=unsure_hours(units),
         )
         yield _ratio(
             f"unit_{state}",
             units,
             _unit_state(state),
-            "hours in this state / hours with anyone on duty",
+            "hours in this state / hours with clinicians on duty",
             "overload",
             shown_in=HOUR,
-            missing=small_days(units),
+            missing=small_hours(units),
         )
     for key, target in (
         ("chattering", "none (ISA-18.2)"),
@@ -280,34 +287,12 @@ def _class(one: UnitDays, *kinds: str) -> Floats:
 
 
 def _of_duty(part: str) -> Sums:
-    return lambda one: (
-        _large(getattr(one.people.load, part), one),
-        _large(one.people.load.duty, one),
-    )
-
-
-def _large(times: Floats, one: UnitDays) -> Floats:
-    found: Floats = np.where(one.people.large & one.seen, times, 0.0)
-    return found
-
-
-def _in_state(state: str) -> Sums:
-    return lambda one: (_large(getattr(one.people, state), one), _large(one.people.load.duty, one))
-
-
-def _busy(one: UnitDays) -> tuple[Floats, Floats]:
-    return (
-        _large(one.people.busy_by_day, one),
-        _large(one.people.hours_by_day, one),
-    )
+    return lambda one: (getattr(one.people, part), one.people.duty)
 
 
 def _unit_state(state: str) -> Sums:
     """The state of a unit is the average of its clinicians: of one, it would be that person's."""
-    return lambda one: (
-        _large(one.unit_states[state], one),
-        _large(one.people.staffed, one),
-    )
+    return lambda one: (getattr(one.people, f"unit_{state}"), one.people.staffed)
 
 
 def _counted(key: str) -> Sums:
@@ -354,11 +339,11 @@ def _response(units: Sequence[Both], rank: int, name: str, share: float) -> Figu
         value=None if now is None else now[0],
         above=None,
         below=float(count),
-        n="responses, in s; alarms without a response are left out",
+        n="alarms with a response",
         before=None if before is None else before[0],
         change=found,
         why=None if now is not None else why(units, "response"),
-        missing=hidden_days(units),
+        missing=hidden_hours(units),
         definition="response-times",
     )
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from analyzer import CLASSES, Evidence, Policy, UnitFindings
 from analyzer.times import NEVER, OPEN
+from streams.report.measuring import UnitDays
 from streams.report.reading import Alarms, numbered
 from streams.report.span import Grid
 
@@ -17,14 +18,12 @@ Flags = npt.NDArray[np.bool_]
 _DAY = 86_400_000
 
 
-def evidence(
-    alarms: Alarms, facility: str, grid: Grid, policy: Policy, shown: Mapping[str, Flags]
-) -> Evidence:
+def evidence(alarms: Alarms, facility: str, grid: Grid, policy: Policy, shown: Flags) -> Evidence:
     """The alarms of a span as findings need them; `alarms` were read with their readings.
 
     An actionable alarm without a response counts as unanswered only where its unit has recorded
-    responses on that day, and any alarm only on the days that are `shown` (by unit): the others
-    are about too few clinicians.
+    responses on that day, and any alarm only if it is `shown`: the others are about too few
+    clinicians.
     """
     assert alarms.value is not None
     assert alarms.limit is not None
@@ -36,9 +35,7 @@ def evidence(
     keys = alarms.unit.astype(np.int64) * (int(days.max()) + 1) + days
     with_responses = np.bincount(keys[answered], minlength=int(keys.max()) + 1) > 0
     covered = with_responses[keys] & ~answered
-    table = np.stack([shown[one] for one in alarms.units])
-    inside = np.clip(grid.day_of(alarms.start), 0, table.shape[1] - 1)
-    hidden = ~table[alarms.unit, inside]
+    hidden = ~shown
     technical = alarms.klass == CLASSES.index("technical")
     beds = alarms.unit.astype(np.int64) * max(len(alarms.beds), 1) + alarms.bed
     bed = numbered(beds)[1]
@@ -73,10 +70,23 @@ def to_fix(
     facility: str,
     grid: Grid,
     policy: Policy,
-    shown: Mapping[str, Flags],
+    units: Mapping[str, UnitDays],
     top: int,
 ) -> list[UnitFindings]:
     """By unit, the `top` types by non-actionable and technical alarms."""
-    if not len(alarms):
+    cut, shown = (np.zeros(len(alarms), np.bool_) for _ in range(2))
+    inside = (alarms.start >= grid.begin) & (alarms.start < grid.end)
+    hour = grid.hour_of(alarms.start)
+    for number, name in enumerate(alarms.units):
+        mine = alarms.unit == number
+        if name not in units:
+            cut |= mine
+            continue
+        mine &= inside
+        cut[mine] = units[name].cut[grid.day_of(alarms.start[mine])]
+        mine &= hour >= 0
+        shown[mine] = units[name].shown[hour[mine]]
+    kept = ~cut & (alarms.start < grid.end)
+    if not kept.any():
         return []
-    return evidence(alarms, facility, grid, policy, shown).findings(top)
+    return evidence(alarms.only(kept), facility, grid, policy, shown[kept]).findings(top)

@@ -20,10 +20,12 @@ def why(units: Sequence[Both], key: str) -> str:
         return f"fewer than {LEAST_KNOWN} clinical alarms of known class"
     if key in ("coverage", "chattering", "fleeting", "stale"):
         return "no such alarms"
-    if not any(one.now.people.any_roster.any() for one in units):
+    if not any(one.now.people.anybody.any() for one in units):
         return "no roster: nobody is known to have been on duty"
-    if not any((one.now.people.large & one.now.seen).any() for one in units):
-        return f"withheld: no whole day with at least {units[0].now.fewest} clinicians on duty"
+    if not any(one.now.people.enough.any() for one in units):
+        return f"withheld: no hour with at least {units[0].now.fewest} clinicians on duty"
+    if key != "response" and not any(one.now.people.large.any() for one in units):
+        return "unknown: clinicians had several names at once (see docs/archive.md)"
     return "no such alarms or responses"
 
 
@@ -42,20 +44,34 @@ def unknown(units: Sequence[Both]) -> str | None:
     return f"{count:,} clinical alarms are of unknown class, and not counted" if count else None
 
 
-def small_days(units: Sequence[Both]) -> str | None:
-    return _left_out(units, [one.now.people.large & one.now.seen for one in units])
+def small_hours(units: Sequence[Both]) -> str | None:
+    return _left_out(units, [one.now.people.enough for one in units])
 
 
-def hidden_days(units: Sequence[Both]) -> str | None:
-    return _left_out(units, [one.now.responses.shown & one.now.seen for one in units])
+def unsure_hours(units: Sequence[Both]) -> str | None:
+    renamed = sum(int((one.now.people.enough & ~one.now.people.large).sum()) for one in units)
+    return _left_out(units, [one.now.people.large for one in units], renamed)
 
 
-def _left_out(units: Sequence[Both], shown: Sequence[npt.NDArray[np.bool_]]) -> str | None:
-    days, kept = sum(map(len, shown)), sum(int(one.sum()) for one in shown)
-    of = "days" if len(units) == 1 else "days of units"
-    return (
-        None
-        if kept == days
-        else f"{days - kept} of {days} {of} left out: cut, silent, or fewer than "
-        f"{units[0].now.fewest} clinicians"
-    )
+def hidden_hours(units: Sequence[Both]) -> str | None:
+    return _left_out(units, [one.now.shown for one in units])
+
+
+def _left_out(
+    units: Sequence[Both], shown: Sequence[npt.NDArray[np.bool_]], renamed: int = 0
+) -> str | None:
+    """How many hours of the roster, or of the archive, are not in a figure, and why."""
+    hours, kept = sum(map(len, shown)), sum(int(one.sum()) for one in shown)
+    silent = sum(int(one.now.silent.sum()) for one in units)
+    small = hours - kept - silent - renamed
+    parts = [
+        f"{count:,} {why}"
+        for count, why in (
+            (small, f"with fewer than {units[0].now.fewest} clinicians"),
+            (silent, "without any record"),
+            (renamed, "in which names changed"),
+        )
+        if count
+    ]
+    of = "hours" if len(units) == 1 else "hours of units"
+    return f"left out of {hours:,} {of}: {', '.join(parts)}" if parts else None

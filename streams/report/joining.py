@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.history import Load
-from streams.report.measuring import People, Responses, UnitDays
+from streams.report.measuring import Responses, UnitDays
+from streams.report.people import People
 from streams.report.span import Grid
 
 Numbers = npt.NDArray[np.int64]
@@ -48,6 +48,10 @@ def joined(parts: Sequence[UnitDays], grids: Sequence[Grid]) -> UnitDays:
         parts[0].name,
         tuple(beds),
         along("seen"),
+        along("cut"),
+        along("present"),
+        along("silent"),
+        along("shown"),
         np.concatenate(by_name("alarms", beds, "beds"), axis=-1),
         np.concatenate(by_name("rostered", beds, "beds"), axis=-1),
         np.concatenate(by_name("bed_time", beds, "beds"), axis=-1),
@@ -60,43 +64,9 @@ def joined(parts: Sequence[UnitDays], grids: Sequence[Grid]) -> UnitDays:
         along("chattering"),
         along("fleeting"),
         along("stale"),
-        {
-            state: np.concatenate([one.unit_states[state] for one in parts])
-            for state in parts[0].unit_states
-        },
-        _people([one.people for one in parts], grids, along),
+        People(*(along(f"people.{name}") for name in People.__dataclass_fields__)),
         _responses([one.responses for one in parts], grids, along),
         parts[0].fewest,
-    )
-
-
-def _people(parts: Sequence[People], grids: Sequence[Grid], along: Any) -> People:
-    names = sorted({name for one in parts for name in one.names})
-    place = {name: number for number, name in enumerate(names)}
-    hours = _offsets([len(one.hours) - 1 for one in grids])
-    present = []
-    for one in parts:
-        table = np.array([place[name] for name in one.names] or [0], np.int64)
-        present.append(table[one.presence[1]])
-    return People(
-        along("people.large"),
-        along("people.any_roster"),
-        Load(*(along(f"people.load.{name}") for name in Load.__dataclass_fields__)),
-        along("people.elevated"),
-        along("people.overloaded"),
-        along("people.duty_by_hour"),
-        along("people.acuity_by_hour"),
-        along("people.acuity_known"),
-        along("people.hours_by_day"),
-        along("people.busy_by_day"),
-        along("people.staffed"),
-        (
-            np.concatenate(
-                [one.presence[0] + since for one, since in zip(parts, hours, strict=True)]
-            ),
-            np.concatenate(present),
-        ),
-        tuple(names),
     )
 
 
@@ -106,15 +76,9 @@ def _responses(parts: Sequence[Responses], grids: Sequence[Grid], along: Any) ->
     return Responses(
         along("responses.seconds"),
         np.concatenate([one.day + since for one, since in zip(parts, days, strict=True)]),
-        np.concatenate(
-            [
-                np.where(one.hour >= 0, one.hour + since, -1)
-                for one, since in zip(parts, hours, strict=True)
-            ]
-        ),
+        np.concatenate([one.hour + since for one, since in zip(parts, hours, strict=True)]),
         along("responses.rank"),
         along("responses.alarms"),
-        along("responses.shown"),
     )
 
 

@@ -10,19 +10,21 @@ from html import escape
 from typing import Any
 
 from analyzer import Policy
-from streams.files.alarm_words import short_name, type_name
-from streams.files.findings import sentence
+from streams.files.alarm_words import short_name
+from streams.files.findings import advice_words, seen_words
 from streams.files.provenance import Provenance
 from streams.files.report_parts import document, figure, made_with
 from streams.formats.texts import printable
 from streams.formats.times import written
-from streams.report.building import BLOCK, Hospital, Section
+from streams.report.building import BLOCK, TO_FIX, Hospital, Section
 from streams.report.charts import bar, heat_map
 from streams.report.figures import Figure, by_key
+from streams.report.style import STYLE
 from streams.report.words import (
     CONFOUNDERS,
     DEFINITIONS,
     GROUPS,
+    OWNERS,
     cell_name,
     change_words,
     counted,
@@ -37,32 +39,6 @@ from streams.report.words import (
     trend,
 )
 
-STYLE = """
-:root { color-scheme: light dark; --heat: #D55E00; --line: #ddd; --soft: #444; }
-body { max-width: 68rem; }
-th a, td a { color: inherit; }
-.heat rect, .bar rect { fill: var(--heat); }
-.heat { width: 100%; }
-.heat text { font: 10px system-ui, sans-serif; fill: currentColor; }
-.heat .tick { text-anchor: middle; } .heat .side { text-anchor: end; }
-.wide { overflow-x: auto; }
-small { display: block; color: var(--soft); }
-.even { table-layout: fixed; } .even th:first-child { width: 30%; }
-.even th:nth-child(2), .even th:nth-child(3) { width: 10%; } .even th:nth-child(4) { width: 22%; }
-tr.sure td.change { font-weight: 600; }
-nav ul { columns: 2; } section { margin-top: 3rem; }
-h3 { font-size: 1rem; margin: 1.4rem 0 0.3rem; }
-td.text { min-width: 13rem; }
-@media (prefers-color-scheme: dark) { @media screen {
-  :root { --heat: #e8833a; --line: #444; --soft: #bbb; }
-  body { background: #16181b; color: #e8e8e8; }
-  h2, th, td { border-color: #444; } caption, figcaption, .quiet { color: #bbb; }
-  .note { background: #2b211a; } .facts div { border-color: #555; } a { color: #7fb8e6; } } }
-@media print { body { font-size: 10.5pt; max-width: none; } section { break-before: page; }
-  .facts { grid-template-columns: repeat(4, 1fr); } th, td { padding: 0.15rem 0.4rem; }
-  tr, .note, .facts { break-inside: avoid; } h3 { break-after: avoid; } nav { display: none; }
-  .heat rect, .bar rect { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
-"""
 _HEADLINE = (
     "alarms_per_bed_day.all",
     "nonactionable_ratio",
@@ -89,14 +65,14 @@ def _hospital(one: Hospital, place: int, policy: Policy, many: bool) -> Iterator
     if many:
         yield f"<h2>{escape(printable(one.facility))}</h2>"
     before = (
-        f"beside {span_words(one.before, one.calendar)}"
+        f"compared with {span_words(one.before, one.calendar)} (before)"
         if one.has_before
-        else "the archive holds nothing of the span before it, so there are no differences"
+        else "the archive holds nothing of the period before it, so there are no differences"
     )
     yield (
-        f'<p class="quiet">{span_words(one.grid, one.calendar)}, {before}. Local time '
+        f'<p class="quiet">{span_words(one.grid, one.calendar)}, {before}. Times are local '
         f"({escape(str(one.calendar.zone))}). Load is a property of an assignment, not of a "
-        f"person: this report is about no one, and {_groups(one.fewest)}.</p>"
+        f"person. No figure names or describes one: {_groups(one.fewest)}.</p>"
     )
     if len(one.sections) > 1:
         yield "<nav><ul>"
@@ -124,9 +100,9 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
     known = by_key(section.figures)
     words = {
         "alarms_per_bed_day.all": "alarms per bed and day",
-        "nonactionable_ratio": "of clinical alarms were non-actionable",
-        "response_median.high": "median response, high priority",
-        "clinician_overloaded": "of duty in the state overloaded",
+        "nonactionable_ratio": "of clinical alarms of known class were non-actionable",
+        "response_median.high": "until half of the answered high-priority alarms had a response",
+        "clinician_overloaded": "of the time on duty was overloaded",
     }
     yield '<div class="facts">'
     for key in _HEADLINE:
@@ -140,21 +116,34 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
         yield f"<div><b>{escape(shown(one, one.value))}</b>{escape(words[key])}{rest}</div>"
     yield "</div>"
     if section.silent_days:
-        days = ", ".join(section.silent_days[:10]) + (
-            " ..." if len(section.silent_days) > 10 else ""
-        )
-        count = len(section.silent_days)
         yield (
-            f'<div class="note">The archive holds nothing of {count} of the {len(of.grid.dates)} '
-            f"days ({escape(days)}). They are left out, not counted as quiet.</div>"
+            f'<div class="note">The archive holds nothing of {len(section.silent_days)} of the '
+            f"{len(of.grid.dates)} days ({_listed(section.silent_days)}). They are left out, not "
+            "counted as quiet.</div>"
+        )
+    if section.silent_hours:
+        yield (
+            f'<div class="note">The archive holds nothing of {section.silent_hours:,} more hours, '
+            "although so long a silence is implausible here: the feed was probably interrupted. "
+            "They are left out, not counted as quiet.</div>"
+        )
+    if section.cut_days:
+        yield (
+            f'<div class="note">The report begins or ends within {_listed(section.cut_days)}, '
+            f"when fewer than {of.fewest} clinicians were on duty in some hours. These days are "
+            "left out. A report from midnight to midnight has them.</div>"
         )
     unknown = known["coverage"]
     if unknown.value is not None and unknown.value < 0.8:
         yield (
             f'<div class="note">Of {percent(1 - unknown.value)} of the clinical alarms it is '
             "unknown whether anybody needed to act, as interventions were not recorded. The "
-            "non-actionable ratio is about the others only.</div>"
+            "non-actionable share is about the others only.</div>"
         )
+
+
+def _listed(days: Sequence[str]) -> str:
+    return escape(", ".join(days[:10])) + (" ..." if len(days) > 10 else "")
 
 
 def _figures(section: Section, _: Hospital) -> Iterator[str]:
@@ -171,7 +160,7 @@ def _figures(section: Section, _: Hospital) -> Iterator[str]:
         if alike:
             yield f'<p class="quiet">{escape(alike.strip())}</p>'
         yield _table(
-            ("figure", "this span", "before", "difference (95 % interval)", "counted"),
+            ("figure", "this period", "before", "difference (95 % interval)", "counted"),
             [_figure_row(one, len(shared) > 1, said is None) for one in some],
             kind="even",
         )
@@ -203,8 +192,10 @@ def _when(section: Section, of: Hospital) -> Iterator[str]:
     yield "<h3>When the alarms come</h3>"
     yield figure(
         heat_map(section.heat),
-        f"Alarms of an hour, mean over {int(section.heat.hours.sum()):,} hours, by weekday and "
-        f"hour ({of.calendar.zone}). Days without any record are left out.",
+        f"Alarms in an hour{'' if section.unit else ' of one unit'}, by weekday and hour of the "
+        f"day ({of.calendar.zone}): the mean of {int(section.heat.hours.sum()):,} hours"
+        f"{'' if section.unit else ' of units'}. A dash: no record, or fewer than {of.fewest} "
+        "clinicians.",
     )
 
 
@@ -237,24 +228,21 @@ def _types(section: Section, _: Hospital) -> Iterator[str]:
     together = sum(row.alarms for row in section.types) / max(section.alarms, 1)
     yield (
         f'<p class="quiet">These {len(section.types)} of {section.types_in_all} types make '
-        f"{percent(together)} of {section.alarms:,} alarms. ISA-18.2 aims at 1 to 5 % for the ten "
-        "most frequent, with a plan for each.</p>"
+        f"{percent(together)} of {section.alarms:,} alarms. Target: 1 to 5 % for the ten most "
+        "frequent together, with a plan for each (ISA-18.2). Actionable: of the clinical alarms of "
+        "known class.</p>"
     )
 
 
 def _staffing(section: Section, of: Hospital) -> Iterator[str]:
     yield "<h3>Staffing beside load</h3>"
     found = section.shifts
-    if not found.weeks:
-        yield (
-            "<p>By shift: the span holds no whole week from Monday to Sunday. Figures by shift are "
-            "shown for whole weeks only, so that no one can be told from two reports.</p>"
-        )
-    elif not found.rows:
-        yield (
-            f"<p>By shift: withheld. In no week were at least {of.fewest} clinicians on duty in "
-            "each part of it, or there was no roster.</p>"
-        )
+    if not found.rows:
+        if not found.hours:
+            why = "there was no roster"
+        else:
+            why = f"in no hour were at least {of.fewest} clinicians on duty, each under one name"
+        yield f"<p>By shift: not shown, as {why}.</p>"
     else:
         rows = [
             (
@@ -283,15 +271,12 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
             ),
             rows,
         )
-        yield (
-            f'<p class="quiet">{found.shown} of {found.weeks} whole weeks of units'
-            + (
-                f"; the others had a part with fewer than {of.fewest} clinicians, or silent days"
-                if found.shown < found.weeks
-                else ""
+        if found.shown < found.hours:
+            yield (
+                f'<p class="quiet">Of {found.hours:,} hours with anyone on duty, {found.shown:,} '
+                f"are counted: those with records, and with at least {of.fewest} clinicians under "
+                "one name each.</p>"
             )
-            + ".</p>"
-        )
     one = section.staffing
     yield from (
         f"<p>{escape(line)}</p>" for line in slope_words(one.load, one.response, one.per_bed)
@@ -307,20 +292,27 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
 def _to_fix(one: Hospital, policy: Policy) -> Iterator[str]:
     yield "<h2>What to fix next</h2>"
     recent = len(one.grid.dates) > BLOCK
-    span = f"the last {BLOCK} days" if recent else "this span"
-    yield (f"<p>By unit, the types with most non-actionable and technical alarms of {span}.</p>")
+    span = f"the last {BLOCK} days" if recent else "this period"
+    yield (
+        f"<p>By unit, the {TO_FIX} alarm types with most non-actionable and technical alarms of "
+        f"{span}. The owner is who can change the system; nobody who answers alarms is blamed.</p>"
+    )
     for unit in one.to_fix:
         rows = []
         for found in unit.findings:
-            owner = found.owner or "no change proposed"
-            # The columns beside it hold the name and the owner.
-            said = sentence(found, span, policy).removeprefix(f"{type_name(found.type)}: ")
-            said = said.removesuffix(f"; owner: {found.owner}").replace(" -> ", " \u2192 ")
+            owner = OWNERS.get(found.owner or "", "no change proposed")
+            what, change = advice_words(found, policy)
+            seen = "; ".join(filter(None, (seen_words(found, span), what)))
             code = escape(printable("/".join(found.type)))
             name = f"{escape(short_name(found.type))}<small>{code}</small>"
-            rows.append((False, [name, escape(printable(said)), escape(owner)]))
+            cells = (printable(one) for one in (_sentence(seen), _sentence(change), owner))
+            rows.append((False, [name, *map(escape, cells)]))
         yield f"<h3>{escape(printable(unit.unit))}</h3>"
-        yield _table(("type", "what was seen, and the change", "owner"), rows, text=(0, 1))
+        yield _table(("type", "what was seen", "what to do", "owner"), rows, text=(0, 1, 2))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _changes(one: Hospital) -> Iterator[str]:
@@ -375,24 +367,24 @@ def _changes(one: Hospital) -> Iterator[str]:
 def _groups(fewest: int) -> str:
     """What the page says of small groups."""
     if fewest == 1:
-        return "groups of any size are in it (privacy.smallest_group is 1)"
-    return f"a group of fewer than {fewest} clinicians is not in it"
+        return "but hours of any number of clinicians count (privacy.smallest_group is 1)"
+    return f"figures about people leave out hours with fewer than {fewest} clinicians"
 
 
 def _definitions(fewest: int) -> Iterator[str]:
     yield "<h2>What the figures mean</h2><dl>"
     for anchor, text in DEFINITIONS.items():
         name = anchor.replace("-", " ").capitalize()
-        yield f'<dt id="{anchor}"><b>{name}</b> (docs/semantics.md#{anchor})</dt>'
-        yield f"<dd>{escape(text)}</dd>"
+        yield f'<dt id="{anchor}"><b>{name}</b></dt>'
+        yield f"<dd>{escape(text)} In full: docs/semantics.md#{anchor}.</dd>"
     yield "</dl>"
     yield (
-        "<p>A difference in bold excludes no difference. Intervals of alarm counts and ratios "
-        "respect that beds differ (jackknife over beds) and that neighbouring days are alike (an "
-        "autoregressive process). With many figures, one in twenty excludes no difference by "
-        f"chance. Figures about people come from whole days with at least {fewest} clinicians on "
-        "duty in the unit, and figures by shift from whole weeks, so that neither a sum nor a "
-        "second report tells anything about fewer.</p>"
+        "<p>A difference in bold is hardly chance: its 95 % interval does not contain 0. Of twenty "
+        "differences that are chance alone, one is bold, too. Intervals take into account that "
+        "beds differ (jackknife over beds) and that neighbouring days are alike (an autoregressive "
+        "process). Figures about people, and figures by hour or shift, are sums over hours of a "
+        f"unit behind which at least {fewest} clinicians stand, so that no difference of two "
+        "figures or reports tells anything about fewer.</p>"
     )
 
 
@@ -410,7 +402,8 @@ def _table(
         body += (
             f"<tr{marked}>"
             + "".join(
-                f'<td class="{_kind(place, head, text)}">{one}</td>'
+                f'<td class="{_kind(place, head, text)}" data-head="{escape(head[place])}">{one}'
+                "</td>"
                 for place, one in enumerate(cells)
             )
             + "</tr>"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import CLASSES
-from analyzer.history import Change, Daily, Slope, change, large_weeks, slope
+from analyzer.history import Change, Daily, Slope, change, slope
 from streams.report.measuring import Both, UnitDays
 from streams.report.span import HOUR, Grid
 
@@ -26,13 +26,14 @@ WEEKEND = 5
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """Alarms by hour of the week, local: the mean of an hour, and of how many hours; (7, 24)."""
+    """Alarms by hour of the week, local, and of how many hours of units they are; (7, 24)."""
 
     alarms: Numbers
     hours: Numbers
 
     @property
     def mean(self) -> Floats:
+        """Alarms of a unit in an hour; NaN where nothing is known or shown."""
         found: Floats = np.divide(
             self.alarms, self.hours, out=np.full(self.hours.shape, np.nan), where=self.hours > 0
         )
@@ -40,15 +41,13 @@ class Heat:
 
 
 def heat(units: Sequence[Both]) -> Heat:
+    """Over the hours that are shown."""
     alarms, hours = np.zeros((7, 24), np.int64), np.zeros((7, 24), np.int64)
     for one in units:
-        grid = one.grid
-        seen = one.now.seen[grid.day]
-        np.add.at(alarms, (grid.weekday[seen], grid.hour[seen]), one.now.by_hour[seen])
-    if units:  # hours of the hospital, not of its units
-        grid = units[0].grid
-        seen = np.any([one.now.seen for one in units], axis=0)[grid.day]
-        np.add.at(hours, (grid.weekday[seen], grid.hour[seen]), 1)
+        grid, shown = one.grid, one.now.shown
+        where = grid.weekday[shown], grid.hour[shown]
+        np.add.at(alarms, where, one.now.by_hour[shown])
+        np.add.at(hours, where, 1)
     return Heat(alarms, hours)
 
 
@@ -78,26 +77,21 @@ def top_types(units: Sequence[Both], top: int = TOP) -> tuple[list[TypeRow], int
     order = [name for name in order if now[name][0].sum()]
     if not units:
         return [], 0
-    seen = np.any([one.now.seen for one in units], axis=0)
-    known = [one.before.seen for one in units if one.before is not None]
-    seen_before = (
-        np.any(known, axis=0) if known else np.zeros(len(units[0].before_grid.dates), bool)
-    )
+    days = _days([one.now for one in units])
+    days_before = _days([one.before for one in units if one.before is not None])
     rows = []
     for name in order[:top]:
-        days, classes = now[name]
-        daily = Daily.of(units[0].grid.days, days.astype(float), seen.astype(float))
+        alarms, classes = now[name]
+        daily = Daily.of(units[0].grid.days, alarms.astype(float), days)
         was, found = None, None
-        if seen_before.any():
-            earlier = before[name][0] if name in before else np.zeros(len(seen_before))
-            other = Daily.of(
-                units[0].before_grid.days, earlier.astype(float), seen_before.astype(float)
-            )
+        if days_before.any():
+            earlier = before[name][0] if name in before else np.zeros(len(days_before))
+            other = Daily.of(units[0].before_grid.days, earlier.astype(float), days_before)
             was, found = other.value, change(other, daily)
         rows.append(
             TypeRow(
                 name,
-                int(days.sum()),
+                int(alarms.sum()),
                 every,
                 int(classes[CLASSES.index("actionable")]),
                 int(classes[CLASSES.index("non_actionable")]),
@@ -108,6 +102,14 @@ def top_types(units: Sequence[Both], top: int = TOP) -> tuple[list[TypeRow], int
             )
         )
     return rows, len(order)
+
+
+def _days(units: Sequence[UnitDays]) -> Floats:
+    """How much of each day the archive knows of any of the units."""
+    if not units:
+        return np.zeros(0)
+    found: Floats = np.max([np.where(one.seen, one.present, 0.0) for one in units], axis=0)
+    return found
 
 
 def _by_type(units: Sequence[UnitDays]) -> dict[AlarmType, tuple[Numbers, Numbers]]:
@@ -122,12 +124,12 @@ def _by_type(units: Sequence[UnitDays]) -> dict[AlarmType, tuple[Numbers, Number
 
 @dataclass(frozen=True, slots=True)
 class ShiftRow:
-    """One part of the week over whole weeks; None where nothing is known."""
+    """One part of the week; None where nothing is known."""
 
     cell: int
     """The shift of Monday to Friday; after the last one, the weekend."""
-    weeks: int
-    hours: float
+    hours: int
+    """Hours of units that are shown."""
     clinicians: float
     beds_per_clinician: float
     acuity_per_clinician: float | None
@@ -140,81 +142,56 @@ class ShiftRow:
 @dataclass(frozen=True, slots=True)
 class Shifts:
     rows: list[ShiftRow]
-    weeks: int
-    """Whole weeks of units in the span."""
+    hours: int
+    """Hours of units in the span with anyone on duty."""
     shown: int
-    """Of these, the ones in which each part held at least `fewest` clinicians."""
+    """Of these, the ones with enough clinicians who had one name each."""
 
 
 def shifts(units: Sequence[Both], count: int) -> Shifts:
     """By part of the week, units together; `count`: shifts of a day."""
-    cells = count + 1
-    sums: dict[int, list[tuple[float, ...]]] = {one: [] for one in range(cells)}
-    seconds: dict[int, list[Floats]] = {one: [] for one in range(cells)}
-    weeks = shown = 0
-    used = 0
+    rows = [_shift_row(units, cell, count) for cell in range(count + 1)]
+    return Shifts(
+        [one for one in rows if one is not None],
+        sum(int(one.now.people.anybody.sum()) for one in units),
+        sum(int(one.now.people.large.sum()) for one in units),
+    )
+
+
+def _shift_row(units: Sequence[Both], cell: int, count: int) -> ShiftRow | None:
+    seconds, sums = [], []
+    clinicians = 0.0
     for one in units:
-        grid, unit = one.grid, one.now
-        week = grid.week
-        here = int(week.max(initial=-1)) + 1
-        weeks += here
-        if not here:
+        grid, people = one.grid, one.now.people
+        mine = people.large & (np.where(grid.weekday >= WEEKEND, count, grid.shift) == cell)
+        if not mine.any():
             continue
-        cell = np.where(grid.weekday >= WEEKEND, count, grid.shift)
-        hour, who = unit.people.presence
-        inside = week[grid.day[hour]] >= 0
-        hour, who = hour[inside], who[inside]
-        large = large_weeks(who, week[grid.day[hour]], cell[hour], here, cells, unit.fewest)
-        silent = np.unique(week[(week >= 0) & ~unit.seen])
-        large[silent] = False
-        shown += int(large.sum())
-        used = max(used, int(large.sum()))
-        kept = (week >= 0)[grid.day] & large[np.maximum(week, 0)][grid.day]
-        for number in range(cells):
-            mine = kept & (cell == number)
-            if not mine.any():
-                continue
-            people = unit.people
-            sums[number].append(
-                tuple(
-                    float(column[mine].sum())
-                    for column in (
-                        np.ones(len(mine)),
-                        people.duty_by_hour,
-                        unit.bed_time_by_hour,
-                        people.acuity_by_hour,
-                        people.acuity_known,
-                        unit.rostered_by_hour,
-                    )
-                )
-            )
-            answered = unit.responses
-            of = answered.hour >= 0
-            of[of] = mine[answered.hour[of]]
-            seconds[number].append(answered.seconds[of])
-    rows = []
-    for number in range(cells):
-        if not sums[number]:
-            continue
-        hours, duty, beds, acuity, known, alarms = np.sum(sums[number], axis=0).tolist()
-        times = np.concatenate(seconds[number])
-        if not duty:
-            continue
-        rows.append(
-            ShiftRow(
-                number,
-                used,
-                hours,
-                duty / HOUR / hours * len(sums[number]),
-                beds / duty,
-                acuity / known * beds / duty if known else None,
-                alarms / (duty / HOUR),
-                alarms / (beds / HOUR) if beds else None,
-                len(times),
-                float(np.median(times)) if len(times) else None,
-            )
+        columns = (
+            people.duty_by_hour,
+            one.now.bed_time_by_hour,
+            people.acuity_by_hour,
+            people.acuity_known,
+            one.now.rostered_by_hour,
         )
-    return Shifts(rows, weeks, shown)
+        sums.append((int(mine.sum()), *(float(column[mine].sum()) for column in columns)))
+        clinicians += sums[-1][1] / HOUR / sums[-1][0]
+        answered = one.now.responses
+        seconds.append(answered.seconds[mine[answered.hour]])
+    if not sums:
+        return None
+    hours, duty, beds, acuity, known, alarms = np.sum(sums, axis=0).tolist()
+    times = np.concatenate(seconds)
+    return ShiftRow(
+        cell,
+        round(hours),
+        clinicians,
+        beds / duty,
+        acuity / known * beds / duty if known else None,
+        alarms / (duty / HOUR),
+        alarms / (beds / HOUR) if beds else None,
+        len(times),
+        float(np.median(times)) if len(times) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +205,7 @@ class Staffing:
     response: Slope | None
     """The natural logarithm of the seconds to the first response."""
     hours: int
-    """Hours with anyone on duty, on large days."""
+    """Hours with enough clinicians who had one name each."""
 
 
 def staffing(units: Sequence[Both]) -> Staffing:
@@ -254,14 +231,12 @@ def staffing(units: Sequence[Both]) -> Staffing:
 def _hours_of(unit: UnitDays, grid: Grid, place: int) -> tuple[Floats, ...]:
     people = unit.people
     answered = unit.responses
-    of = answered.hour >= 0
     hours = len(grid.hours) - 1
-    count = np.bincount(answered.hour[of], minlength=hours).astype(float)
+    count = np.bincount(answered.hour, minlength=hours).astype(float)
     logs = np.bincount(
-        answered.hour[of], weights=np.log(np.maximum(answered.seconds[of], 1)), minlength=hours
+        answered.hour, weights=np.log(np.maximum(answered.seconds, 1)), minlength=hours
     )
-    kept = (people.large & unit.seen)[grid.day] & (people.duty_by_hour > 0)
-    kept &= unit.bed_time_by_hour > 0
+    kept = people.large & (unit.bed_time_by_hour > 0)
     duty, beds = people.duty_by_hour[kept], unit.bed_time_by_hour[kept]
     alarms = unit.rostered_by_hour[kept].astype(float)
     kind = grid.hour + 24 * (grid.weekday >= WEEKEND) + 48 * place

@@ -82,17 +82,17 @@ class Alarms:
     def __len__(self) -> int:
         return len(self.start)
 
-    def upto(self, end: int) -> Alarms:
-        """Those that started before `end`."""
-        count = int(np.searchsorted(self.start, end))
-        kept = self.row < count
+    def only(self, which: npt.NDArray[np.bool_]) -> Alarms:
+        """Some of them."""
         columns = ("unit", "bed", "type", "signal", "rank", "klass", "start", "end", "answered")
-        some: dict[str, Any] = {name: getattr(self, name)[:count] for name in columns}
+        some: dict[str, Any] = {name: getattr(self, name)[which] for name in columns}
         some |= {
-            name: None if column is None else column[:count]
+            name: None if column is None else column[which]
             for name, column in (("value", self.value), ("limit", self.limit))
         }
-        return replace(self, **some, row=self.row[kept], who=self.who[kept])
+        kept = which[self.row]
+        row = (np.cumsum(which) - 1)[self.row[kept]].astype(np.int32)
+        return replace(self, **some, row=row, who=self.who[kept])
 
 
 def read_alarms(
@@ -268,8 +268,10 @@ def read_period(archive: Archive, facility: str, begin: int, end: int) -> Period
 
 def read_seen(
     archive: Archive, facility: str, begin: int, end: int, unit: str | None
-) -> dict[str, list[int]]:
-    """By unit, the quarters of an hour (ms since 1970) in which an episode of any kind started."""
+) -> dict[str, Numbers]:
+    """By unit, the quarters of an hour (ms since 1970) in which an episode of any kind started, in
+    order.
+    """
     since, until = _moment(begin), _moment(end)
     rows = archive.scan("episodes", [facility], since.date(), until.date()).filter(
         pl.col("start").is_between(since, until, closed="left")
@@ -277,8 +279,8 @@ def read_seen(
     if unit is not None:
         rows = rows.filter(pl.col("unit") == unit)
     found = (
-        rows.select("unit", pl.col("start").dt.truncate("15m").dt.epoch("ms").alias("hour"))
+        rows.select("unit", pl.col("start").dt.truncate("15m").dt.epoch("ms").alias("at"))
         .unique()
         .collect(engine="streaming")
     )
-    return {str(name): some["hour"].to_list() for (name,), some in found.group_by("unit")}
+    return {str(name): some["at"].sort().to_numpy() for (name,), some in found.group_by("unit")}

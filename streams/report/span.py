@@ -11,13 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.formats.calendars import Calendar
-from streams.formats.pseudonyms import Period, period_of
+from streams.formats.pseudonyms import Period
 from streams.formats.times import since_epoch
 
 Numbers = npt.NDArray[np.int64]
 HOUR = 3_600_000
-_NIGHT = 12 * HOUR
-"""A shift that began so long before a day is still on duty in it, under its earlier name."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -36,12 +34,10 @@ class Grid:
     """The edges of the days."""
     whole: npt.NDArray[np.bool_]
     """Which days the span holds from midnight to midnight."""
-    named: npt.NDArray[np.bool_]
-    """Throughout which days, and the night before, a clinician has one name in the archive."""
     period: Period
     """How often clinicians get new names in the archive."""
     hours: Numbers
-    """The edges of the hours."""
+    """The edges of the hours; one edge if there is no whole hour."""
     day: Numbers
     """The day of each hour, by its place in `dates`."""
     weekday: Numbers
@@ -59,7 +55,8 @@ class Grid:
         edges = np.clip(np.array(midnights, np.int64), begin, end)
         whole = (edges[:-1] == midnights[:-1]) & (edges[1:] == midnights[1:])
         hours = np.arange(midnights[0], midnights[-1] + 1, HOUR, dtype=np.int64)
-        hours = hours[(hours >= begin) & (hours <= end)]
+        inside = hours[(hours >= begin) & (hours <= end)]
+        hours = inside if len(inside) else hours[hours < begin][-1:]
         local = [calendar.local(one) for one in hours[:-1].tolist()]
         day = np.array([(one.date() - first).days for one in local], np.int64)
         return cls(
@@ -68,13 +65,6 @@ class Grid:
             dates,
             edges,
             whole,
-            np.array(
-                [
-                    period_of(first - _NIGHT, period) == period_of(last - 1, period)
-                    for first, last in pairwise(midnights)
-                ],
-                np.bool_,
-            ),
             period,
             hours,
             day,
@@ -105,19 +95,6 @@ class Grid:
         """The numbers of the days; neighbouring days have neighbouring ones."""
         return tuple(one.toordinal() for one in self.dates)
 
-    @property
-    def week(self) -> Numbers:
-        """The whole local week (Monday to Sunday) of each day, from 0; -1 if it is cut."""
-        monday = np.array([one.toordinal() - one.weekday() for one in self.dates], np.int64)
-        found = np.full(len(monday), -1, np.int64)
-        number = 0
-        for one in np.unique(monday).tolist():
-            mine = monday == one
-            if int(mine.sum()) == len(WEEKDAYS) and bool((self.whole & self.named)[mine].all()):
-                found[mine] = number
-                number += 1
-        return found
-
     def day_of(self, at: Numbers) -> Numbers:
         """The place of the day of each moment within the span."""
         found: Numbers = np.searchsorted(self.edges, at, side="right") - 1
@@ -125,8 +102,6 @@ class Grid:
 
     def hour_of(self, at: Numbers) -> Numbers:
         """The place of the hour of each moment; -1 at the cut ends."""
-        if len(self.hours) < 2:
-            return np.full(len(at), -1, np.int64)
         found = np.searchsorted(self.hours, at, side="right") - 1
         kept: Numbers = np.where(found < len(self.hours) - 1, found, -1)
         return kept

@@ -19,7 +19,6 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "facility",
         "unit",
         "part",
-        "weeks",
         "hours",
         "clinicians",
         "beds_per_clinician",

@@ -24,21 +24,21 @@ import numpy.typing as npt
 import polars as pl
 
 from analyzer import CLASSES
-from analyzer.history import Spans, people_by_hour, union
 from streams.archive import Archive, ArchiveError, cause
 from streams.formats.calendars import Calendar
-from streams.formats.pseudonyms import Period, period_of
 from streams.report.measuring import LEAST_KNOWN, UnitDays, measured
+from streams.report.people import state_spans
 from streams.report.reading import (
-    Alarms,
-    Roster,
     read_alarms,
     read_period,
     read_roster,
     read_seen,
     read_states,
 )
+from streams.report.silences import silences
 from streams.report.span import HOUR, Grid
+
+Floats = npt.NDArray[np.float64]
 
 DAYS = 7
 POLITE = 10
@@ -92,44 +92,30 @@ def week(archive: Archive, asked: Question) -> list[Day]:
     period = read_period(archive, *where)
     grid = Grid.of(*where[1:], calendar, period)
     seen = read_seen(archive, *where, asked.unit).get(asked.unit)
-    if not seen:
+    if seen is None:
         return []
     alarms = read_alarms(archive, *where, asked.unit, readings=False)
     roster = read_roster(archive, *where, asked.unit)
     states = read_states(archive, *where, asked.unit)
-    of = measured(alarms, roster, states, seen, asked.unit, grid, (0, 0))
-    behind = _behind(alarms, roster, grid, period)
+    gaps = silences(seen, grid)
+    of = measured(alarms, roster, states, seen, gaps, asked.unit, grid, (0, 0), asked.least)
     small = np.zeros(len(grid.dates), np.bool_)
-    small[grid.day[(behind > 0) & (behind < asked.least)]] = True
-    knows_states = bool(archive.days("overload", asked.facility))
-    return [_day(of, grid, place, small, knows_states) for place in range(len(grid.dates))]
-
-
-def _behind(
-    alarms: Alarms, roster: Roster, grid: Grid, period: Period
-) -> npt.NDArray[np.integer[Any]]:
-    """How many people stand behind each hour."""
-    given: dict[str, str] = {}
-    for name, since in zip(roster.clinician, roster.since.tolist(), strict=True):
-        given[name] = period_of(since, period)
-    starts = alarms.start[alarms.row]
-    for number, start in zip(alarms.who.tolist(), starts.tolist(), strict=True):
-        given.setdefault(alarms.clinicians[number], period_of(start, period))
-    names = {name: place for place, name in enumerate(given)}
-    periods = {one: place for place, one in enumerate(dict.fromkeys(given.values()))}
-    who = np.array([names[one] for one in roster.clinician], np.int64)
-    table = np.array([names.get(one, 0) for one in alarms.clinicians] or [0], np.int64)
-    return people_by_hour(
-        union(Spans(roster.begin, roster.end, who)),
-        starts,
-        table[alarms.who],
-        np.array([periods[one] for one in given.values()], np.int64),
-        grid.hours,
-    )
+    small[grid.day[~of.shown & ~of.silent]] = True
+    overloaded = None
+    if archive.days("overload", asked.facility):
+        overloaded = state_spans(states, asked.unit, None, "overloaded", grid).in_bins(grid.edges)
+    hours = np.bincount(grid.day, weights=of.people.duty_by_hour, minlength=len(grid.dates))
+    duty: Floats = hours.astype(np.float64)
+    return [_day(of, grid, place, small, duty, overloaded) for place in range(len(grid.dates))]
 
 
 def _day(
-    of: UnitDays, grid: Grid, place: int, small: npt.NDArray[np.bool_], knows_states: bool
+    of: UnitDays,
+    grid: Grid,
+    place: int,
+    small: npt.NDArray[np.bool_],
+    duty_by_day: Floats,
+    overloaded: Floats | None,
 ) -> Day:
     edges = grid.edges.tolist()
     about = grid.dates[place].isoformat(), edges[place], edges[place + 1]
@@ -138,7 +124,7 @@ def _day(
     if small[place]:
         return Day(*about, SMALL)
     by_class = of.alarms[..., place].sum(axis=(0, 1))
-    duty = float(of.people.load.duty[place]) / HOUR
+    duty = float(duty_by_day[place]) / HOUR
     classes = {name: int(by_class[number]) for number, name in enumerate(CLASSES)}
     known = classes["actionable"] + classes["non_actionable"]
     return Day(
@@ -150,7 +136,7 @@ def _day(
         classes["non_actionable"],
         known,
         known + classes["unknown"] + classes["pending"],
-        round(float(of.unit_states["overloaded"][place]) / HOUR, 2) if knows_states else None,
+        None if overloaded is None else round(float(overloaded[place]) / HOUR, 2),
     )
 
 

@@ -45,26 +45,25 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "protected_share",
             "clinician_elevated",
             "clinician_overloaded",
-            "unit_elevated",
-            "unit_overloaded",
         ),
     ),
+    ("How often the whole unit was overloaded", ("unit_elevated", "unit_overloaded")),
     ("Alarms that should not be", ("chattering", "fleeting", "stale")),
 )
 LABELS = {
     "alarms_per_bed_day": "{} alarms",
     "nonactionable_ratio": "Non-actionable, of clinical alarms of known class",
-    "coverage": "Clinical alarms of known class",
-    "response_median": "{}: median",
-    "response_nine_in_ten": "{}: nine in ten within",
-    "answered": "{}: with any response",
-    "hours_over_30": "Hours with more than 30 alarms for one clinician",
-    "flood_share": "Duty in an alarm flood",
-    "protected_share": "Duty that is protected (5 min and more without a new alarm)",
-    "clinician_elevated": "Duty in the state elevated",
-    "clinician_overloaded": "Duty in the state overloaded",
-    "unit_elevated": "Hours of the unit in the state elevated",
-    "unit_overloaded": "Hours of the unit in the state overloaded",
+    "coverage": "Clinical alarms of known class, of all clinical alarms",
+    "response_median": "{}: half were answered within",
+    "response_nine_in_ten": "{}: nine in ten were answered within",
+    "answered": "{}: alarms with any response",
+    "hours_over_30": "Hours in which one clinician had more than 30 alarms",
+    "flood_share": "Time on duty in an alarm flood",
+    "protected_share": "Time on duty in stretches of 5 min and more without a new alarm",
+    "clinician_elevated": "Time on duty in the state elevated",
+    "clinician_overloaded": "Time on duty in the state overloaded",
+    "unit_elevated": "Time in the state elevated",
+    "unit_overloaded": "Time in the state overloaded",
     "chattering": "Chattering alarms",
     "fleeting": "Fleeting alarms",
     "stale": "Stale alarms",
@@ -72,19 +71,26 @@ LABELS = {
 DEFINITIONS = {
     "units": "An alarm is an episode of priority low, medium or high. A bed counts while it is in "
     "the roster. Fleeting: ended within 15 s. Chattering: at least the third of its signal within "
-    "a minute. Stale: lasted more than 24 h.",
+    "a minute. Stale: lasted more than 24 h. Alarms per bed and day are those at beds that were in "
+    "the roster then.",
     "the-non-actionable-ratio": "Non-actionable alarms of all clinical alarms whose class is "
     "known. Technical alarms are left out: they are avoidable at the source. Alarms of unknown "
     "class are in neither number. Non-actionable is not false.",
     "response-times": "From the start of an alarm to the first response of any kind. Alarms "
     "without a response are not in the times; their share is the line below.",
-    "overload": "Elevated and overloaded are states of an assignment or unit, by fixed limits. "
-    "Hours with more than 30 alarms are whole hours of the clock on duty.",
+    "overload": "Elevated and overloaded are states of an assignment or a unit. They begin when "
+    "fixed limits are exceeded, such as 30 (elevated) or 60 (overloaded) alarms in an hour. Hours "
+    "with more than 30 alarms are whole hours of the clock on duty.",
     "floods": "More than 10 alarms in 10 minutes, until fewer than 5 (ISA-18.2).",
     "alarm-time-and-protected-time": "Time on duty in stretches of at least five minutes without "
     "a new alarm. No published measure was found; this one is our own.",
 }
 """By the anchor of the section in docs/semantics.md that says it in full."""
+OWNERS = {
+    "biomed": "biomedical engineering",
+    "clinical engineering": "clinical engineering",
+    "unit leadership": "unit leadership",
+}
 CONFOUNDERS = (
     "how ill the patients are: busy hours have more nurses and more alarms",
     "who is on duty: experience and skill mix",
@@ -98,7 +104,7 @@ def label(figure: Figure) -> str:
     >>> from streams.report.figures import Figure
     >>> label(Figure(key="answered.high", value=None, above=None, below=None, n="", before=None,
     ...     change=None, why=None, missing=None, definition="units"))
-    'High priority: with any response'
+    'High priority: alarms with any response'
     """
     key, _, of = figure.key.partition(".")
     kinds = {
@@ -127,6 +133,8 @@ def number(value: float | None) -> str:
     if value is None:
         return "unknown"
     size = abs(value)
+    if not size:
+        return "0"
     return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 1 else f"{value:.2f}"
 
 
@@ -183,7 +191,7 @@ def change_words(found: Change, scale: float, unit: str, form: str) -> str:
 
     value, space = signed(found.value), f" {unit}" if unit else ""
     if found.low is None or found.high is None:
-        return f"{value}{space}, no interval"
+        return f"{value}{space}" if value == "0" else f"{value}{space}, interval unknown"
     low, high = signed(found.low), signed(found.high)
     return f"{value}{space} ({low} to {high})"
 
@@ -229,8 +237,9 @@ def slope_words(load: Slope | None, response: Slope | None, per_bed: Slope | Non
     """What one more bed per clinician goes with, in this unit's own hours."""
     if load is None:
         return [
-            "Staffing hardly varied between like hours, or there were too few of them (fewer than "
-            "48 hours or six days): nothing can be said about it from this span."
+            "What one more bed per clinician goes with cannot be told from this period: beds per "
+            "clinician hardly varied at the same time of day, or there were fewer than 48 hours or "
+            "six days with figures."
         ]
     lines = [
         f"With one more bed per clinician, a clinician had {load.value:+.1f} alarms an hour "

@@ -219,6 +219,32 @@ def test_workers_are_named_for_their_pods_and_outlive_a_restart(case: Path, tmp_
     assert ("replicas" in worker["spec"]) != bool(of_kind(case.stem, "ScaledObject"))
 
 
+def test_workers_mount_the_archive_read_only_and_are_told_where(tmp_path: Path) -> None:
+    pods = {
+        one["metadata"]["labels"]["app.kubernetes.io/component"]: one
+        for one in of_kind("strimzi", "StatefulSet")
+    }
+    [claim] = pods["archive"]["spec"]["volumeClaimTemplates"]
+    pod = pods["worker"]["spec"]["template"]["spec"]
+    [volume] = [one for one in pod["volumes"] if one["name"] == "archive"]
+    name = f"{claim['metadata']['name']}-{pods['archive']['metadata']['name']}-0"
+    assert volume["persistentVolumeClaim"] == {"claimName": name}
+    [container] = pod["containers"]
+    [mount] = [one for one in container["volumeMounts"] if one["name"] == "archive"]
+    assert mount["readOnly"] is True
+    [config] = [
+        one
+        for one in of_kind("strimzi", "ConfigMap")
+        if one["metadata"]["name"] == pod["volumes"][0]["configMap"]["name"]
+    ]
+    [writer] = pods["archive"]["spec"]["template"]["spec"]["containers"]
+    [written] = [one["mountPath"] for one in writer["volumeMounts"] if one["name"] == "archive"]
+    [to] = [one.removeprefix("--to=") for one in writer["args"] if one.startswith("--to=")]
+    path = Path(mount["mountPath"]) / Path(to).relative_to(written)
+    assert settings_of(config, tmp_path).archive.path == str(path)
+    assert container["image"] == writer["image"]  # the one that reads Parquet
+
+
 @cases
 def test_monitors_and_policies_select_what_is_there(case: Path) -> None:
     services = of_kind(case.stem, "Service")

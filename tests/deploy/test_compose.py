@@ -39,7 +39,7 @@ def read(name: str) -> dict[str, Any]:
 
 BASE = read("compose.yml")
 SERVICES: dict[str, dict[str, Any]] = BASE["services"]
-OVERRIDES = ["compose.scale.yml", "compose.ha.yml", "compose.tls.yml"]
+OVERRIDES = ["compose.scale.yml", "compose.ha.yml", "compose.tls.yml", "compose.archive.yml"]
 WRITES = {"kafka", "grafana"}
 """Their images write into their own folders."""
 
@@ -102,6 +102,26 @@ def test_with_three_alertmanagers_each_knows_the_others() -> None:
         assert peers == {f"--cluster.peer={one}:9094" for one in alertmanagers}
     assert len({name for name in services if name.startswith("prometheus")}) == 2
     assert SERVICES["alertmanager"]["networks"]["default"]["aliases"] == ["alertmanagers"]
+
+
+def test_the_worker_reads_the_archive_that_is_written_and_cannot_write_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    override = read("compose.archive.yml")
+    archive, worker = (override["services"][name] for name in ("archive", "worker"))
+    [written], [mounted] = archive["volumes"], worker["volumes"]
+    volume, path = written.split(":")
+    assert mounted == f"{volume}:{path}:ro"
+    assert volume in override["volumes"]
+    assert f"--to={path}" in archive["command"]
+    for name, value in worker["environment"].items():
+        monkeypatch.setenv(name, value)
+    assert str(load(None).archive.path) == path
+    for service in (archive, worker):  # the other image cannot read Parquet
+        assert service["image"].endswith("-full")
+        assert service["build"]["target"] == "full"
+    assert f" {path} " in (DEPLOY / "Dockerfile").read_text()  # belongs to the image's user
+    assert archive["secrets"] == ["pseudonym_key"]
 
 
 def test_prometheus_with_discovery_differs_in_how_it_finds_targets_alone() -> None:

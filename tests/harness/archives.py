@@ -48,10 +48,16 @@ class Place:
     """Crews take turns by day; each has a shift's clinicians for day and night."""
     silent: frozenset[tuple[str, int]] = frozenset()
     """(unit, day): days of which nothing was recorded."""
+    gap: tuple[int, int] | None = None
+    """The hours (from, to), counted from the beginning, of which nothing was recorded."""
     burst: str | None = None
     """A unit whose first clinician has 40 more alarms and a slow response every night."""
     weekly: bool = False
     """Clinicians have another name in each week (UTC), that of the row's date."""
+    standing: bool = False
+    """Each bed was given to a clinician three weeks before as well, without an end."""
+    at_night: int | None = None
+    """Clinicians of a unit in a night shift, who share the beds; None: as many as by day."""
 
     def episodes(self) -> Iterator[dict[str, Any]]:
         rng = np.random.default_rng(self.seed)
@@ -65,6 +71,10 @@ class Place:
                 if (unit, day) in self.silent:
                     continue
                 for number, at in enumerate(starts):
+                    if self.gap is not None:
+                        hours = (ms(local) + at - ms(self.begin)) / HOUR
+                        if self.gap[0] <= hours < self.gap[1]:
+                            continue
                     yield self._episode(rng, unit, nurses, day, number, ms(local) + at)
 
     def _episode(
@@ -111,12 +121,16 @@ class Place:
         crew = (shift.date() - first.date()).days % self.crews
         part = "day" if shift.hour < 12 else "night"
         week = f"-{period_of(at, 'week')}" if self.weekly else ""
+        if part == "night" and self.at_night is not None:
+            bed %= self.at_night
         return f"{unit}-{crew}-{part}-{bed}{week}"
 
     def assignments(self) -> Iterator[dict[str, Any]]:
         if not self.roster:
             return
         for unit, nurses in self.units.items():
+            if self.standing:
+                yield from self._standing(unit, nurses)
             for day in range(-1, self.days):
                 for part, hour in (("day", 7), ("night", 19)):
                     local = self.begin + timedelta(days=day, hours=hour)
@@ -135,6 +149,23 @@ class Place:
                             "role": "nurse",
                             "acuity": 1.0 + bed % 2,
                         }
+
+    def _standing(self, unit: str, nurses: int) -> Iterator[dict[str, Any]]:
+        since = ms(self.begin - timedelta(days=21))
+        for bed in range(nurses):
+            yield {
+                "event_id": f"{unit}-standing-{bed}",
+                "assignment_id": f"{unit}-standing-{bed}",
+                "facility": self.facility,
+                "unit": unit,
+                "bed": f"{unit}-{bed}",
+                "clinician": self.nurse(unit, bed, since),
+                "from": since,
+                "to": None,
+                "at": since,
+                "role": "nurse",
+                "acuity": 1.0,
+            }
 
     def changes(self) -> Iterator[dict[str, Any]]:
         """Each first nurse of a unit is overloaded from 10:00 to 11:00 local."""

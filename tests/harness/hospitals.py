@@ -16,6 +16,8 @@ class Hospital:
     def __init__(self, policy: OverloadPolicy | None = None) -> None:
         self.engine = Engine(Policy() if policy is None else Policy(overload=policy))
         self._count = 0
+        self.now = 0
+        """The time of the last `run` (ms)."""
         self.lines: dict[str, list[str]] = {"alarms": [], "assignments": [], "responses": []}
 
     def assign(
@@ -97,6 +99,7 @@ class Hospital:
 
     def run(self, until: int) -> list[Change]:
         """The changes emitted once time is `until`."""
+        self.now = until
         self.engine.advance(until)
         return [one.change for one in self.engine.emit_changes()]
 

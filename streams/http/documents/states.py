@@ -40,18 +40,18 @@ Reasons = Annotated[
         description="Why the state still holds: each measure in words, with its exit limit. "
         "Empty in a state above normal: the load is back below its limits, and the state ends "
         "once it has stayed there long enough",
-        examples=[["now 5 alarms in 10 min; the state ends at 4 or fewer"]],
+        examples=[["5 alarms in 10 min at 19:03; the state ends at 4 or fewer"]],
     ),
 ]
 Says = Annotated[
     str,
     Meta(
-        description="The state in one sentence: since when and why, when it ends, the values now, "
-        "and whether it was corrected. Times are those of the facility's time zone; with the date "
-        "if that is not today",
+        description="The state in one sentence: since when and why, when it ends, the values at "
+        "the last full minute, and whether it was corrected. Times are those of the facility's "
+        "time zone; with the date if that is not today",
         examples=[
             "overloaded since 18:48 (17 alarms in 10 min, limit 10); stays so until 4 or fewer "
-            "for 10 min; now 5"
+            "for 10 min; 5 at 19:03"
         ],
     ),
 ]

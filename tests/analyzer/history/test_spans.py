@@ -72,7 +72,7 @@ def test_protected_time_is_in_stretches_of_five_minutes_without_a_new_alarm(
     alarms = sorted(alarms, key=lambda one: (one[1], one[0]))
     at, who = np.array(alarms, np.int64).reshape(-1, 2).T
     edges = np.array([0, 30, LAST]) * MINUTE
-    found = load(union(as_spans(rows, MINUTE)), at * MINUTE, who, edges, edges, 2)
+    found = load(union(as_spans(rows, MINUTE)), at * MINUTE, who, edges, 2)
     expected = [0, 0]
     for person in range(2):
         duty, cuts = covered(rows, person), {at for at, of in alarms if of == person}
@@ -92,7 +92,7 @@ def test_an_hour_is_busy_with_more_than_thirty_alarms_on_duty_for_all_of_it() ->
     hour = 60 * MINUTE
     duty = union(Spans(*map(np.array, ([0, 10], [2 * hour, 2 * hour], [0, 1]))))
     start = np.sort(np.concatenate([np.arange(MANY + 1), hour + np.arange(MANY)]))
-    found = load(duty, start, np.zeros(len(start), np.int64), np.array([0, 2 * hour]),
-                 np.array([0, hour, 2 * hour]), 2)  # fmt: skip
+    hours = np.array([0, hour, 2 * hour])
+    found = load(duty, start, np.zeros(len(start), np.int64), hours, 2)
     assert found.hours.tolist() == [1, 2]
     assert found.busy_hours.tolist() == [1, 0]

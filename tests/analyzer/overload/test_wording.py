@@ -19,11 +19,11 @@ def clock(at: int) -> str:
 
 def says(hospital: Hospital, policy: OverloadPolicy = POLICY) -> str:
     status = hospital.engine.status()
-    return words("overloaded", status.clinicians["H", "ann"], policy)
+    return words("overloaded", status.clinicians["H", "ann"], hospital.now, policy)
 
 
-def words(state: str, standing: Standing, policy: OverloadPolicy = POLICY) -> str:
-    return standing_in_words(state, standing, False, policy.cool_down, clock)
+def words(state: str, standing: Standing, now: int, policy: OverloadPolicy = POLICY) -> str:
+    return standing_in_words(state, standing, False, policy.cool_down, clock, now)
 
 
 def stormy(policy: OverloadPolicy = POLICY) -> Hospital:
@@ -34,12 +34,12 @@ def stormy(policy: OverloadPolicy = POLICY) -> Hospital:
     return hospital
 
 
-def test_a_state_says_both_limits_and_the_value_now() -> None:
+def test_a_state_says_both_limits_and_the_value_at_the_last_tick() -> None:
     hospital = stormy()
     hospital.run(NINE + 14 * MINUTE)
     assert says(hospital) == (
         "overloaded since 09:09 (14 alarms in 10 min, limit 10); "
-        "stays so until 4 or fewer for 10 min; now 8"
+        "stays so until 4 or fewer for 10 min; 8 at 09:14"
     )
 
 
@@ -48,7 +48,7 @@ def test_a_state_that_cools_down_says_when_it_ends() -> None:
     hospital.run(NINE + 19 * MINUTE)
     assert says(hospital) == (
         "overloaded since 09:09 (14 alarms in 10 min, limit 10); "
-        "back within its limits since 09:17 (now 1 alarm in 10 min, 4 or fewer), "
+        "back within its limits since 09:17 (at 09:19: 1 alarm in 10 min, 4 or fewer), "
         "ends at 09:27 if that lasts"
     )
     hospital.run(NINE + 26 * MINUTE)
@@ -66,7 +66,8 @@ def test_limits_of_several_measures_are_all_named() -> None:
     hospital.run(NINE + 13 * MINUTE)
     assert says(hospital, policy) == (
         "overloaded since 09:09 (14 alarms in 10 min, limit 10); stays so until "
-        "4 or fewer alarms in 10 min (now 10) and 12 or fewer alarms in 1 h (now 15), for 10 min"
+        "4 or fewer alarms in 10 min (10 at 09:13) and 12 or fewer alarms in 1 h (15 at 09:13), "
+        "for 10 min"
     )
 
 
@@ -79,7 +80,7 @@ def test_what_is_within_its_limits_again_is_not_waited_for() -> None:
     hospital.run(NINE + 25 * MINUTE)
     assert says(hospital, policy) == (
         "overloaded since 09:09 (14 alarms in 10 min, limit 10); "
-        "stays so until 12 or fewer alarms in 1 h for 10 min; now 15"
+        "stays so until 12 or fewer alarms in 1 h for 10 min; 15 at 09:25"
     )
 
 
@@ -93,9 +94,9 @@ def test_a_state_that_fell_says_what_it_was_before() -> None:
     storm(hospital, NINE + 10 * MINUTE, minutes=20, every=4 * MINUTE)
     hospital.run(NINE + 30 * MINUTE)
     found = hospital.engine.status().clinicians["H", "ann"]
-    assert words("elevated", found, policy) == (
+    assert words("elevated", found, NINE + 30 * MINUTE, policy) == (
         "elevated since 09:29, overloaded from 09:09 (14 alarms in 10 min, limit 10); "
-        "stays so until 1 or fewer for 10 min; now 2"
+        "stays so until 1 or fewer for 10 min; 2 at 09:30"
     )
 
 
@@ -109,7 +110,7 @@ def test_a_state_that_late_charting_changed_says_so() -> None:
     hospital.run(NINE + 12 * MINUTE)
     assert says(hospital) == (
         "overloaded since 09:09 (14 alarms in 10 min, limit 10); "
-        "stays so until 4 or fewer for 10 min; now 11; "
+        "stays so until 4 or fewer for 10 min; 11 at 09:12; "
         "corrected at 09:12: assignments were charted late"
     )
 

@@ -63,7 +63,7 @@ def test_findings_of_files_are_sentences_by_unit(tmp_path: Path) -> None:
         "20 non-actionable (clinical), 0 technical: avoidable at the source",
         "  1. S: A (monitor/S/A): 20 alarms in 8 h, 62 % of the unit's, all at one bed; "
         "100 % (84-100 %) of 20 clinical alarms of known class were non-actionable; "
-        "100 % (84-100 %) of these ended within 15 s -> not advised yet: an annunciation delay of "
+        "all 20 of these ended within 15 s -> not advised yet: an annunciation delay of "
         "5 s, which would have silenced 20 of 20; no alarm is known to have been needed, so "
         "nothing shows what it would hide: try it on more alarms (alarm-fatigue tune); "
         "owner: biomed",

@@ -35,12 +35,12 @@ def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -
         assert (stepdown["unit"], ccu["unit"]) == ("STEPDOWN", "CCU")
         assert (icu["unit"], icu["state"], icu["since"]) == ("ICU", "overloaded", NINE + 9 * MINUTE)
         assert icu["reasons"] == [
-            "now 14.5 alarms per clinician in 10 min; the state ends at 4 or fewer"
+            "14.5 alarms per clinician in 10 min at 09:10; the state ends at 4 or fewer"
         ]
         assert icu["entered"] == ["14 alarms per clinician in 10 min, limit 10"]
         assert icu["says"] == (
             "overloaded since 09:09 (14 alarms per clinician in 10 min, limit 10); "
-            "stays so until 4 or fewer for 10 min; now 14.5"
+            "stays so until 4 or fewer for 10 min; 14.5 at 09:10"
         )
         assert icu["relief"] == {
             "bed": None,
@@ -166,11 +166,11 @@ def test_times_are_those_on_the_clocks_of_the_facility_with_the_date_of_another_
         [ann] = site.get("/api/v1/clinicians?facility=H&unit=ICU").json["clinicians"]
     assert ann["says"] == (
         "elevated since Sat 28 Feb 23:02 (9 beds, limit 8); stays so until 8 or fewer for 10 min; "
-        "now 9"
+        "9 at 10:00"
     )
     assert unit["says"] == (
         "elevated since Sat 28 Feb 23:02 (9 beds per clinician, limit 8); "
-        "stays so until 8 or fewer for 10 min; now 9"
+        "stays so until 8 or fewer for 10 min; 9 at 10:00"
     )
     assert unit["strained"][0]["says"] == ann["says"]
 

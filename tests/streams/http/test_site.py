@@ -21,7 +21,7 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         expect(page.locator("#worst strong")).to_have_text("ICU: overloaded")
         says = (
             "Overloaded since 09:09 (14 alarms per clinician in 10 min, limit 10); "
-            "stays so until 4 or fewer for 10 min; now 14.5."
+            "stays so until 4 or fewer for 10 min; 14.5 at 09:10."
         )
         assert says in answer(page, "worst")
         assert (
@@ -50,7 +50,7 @@ def test_five_questions_are_answered_at_once(browser: Browser) -> None:
         first = page.locator(".unit").first
         expect(first.locator(".standing")).to_have_text("overloaded since 09:09")
         expect(first.locator("[data-is=reason]")).to_have_text(
-            "Now 14.5 alarms per clinician in 10 min; the state ends at 4 or fewer. "
+            "14.5 alarms per clinician in 10 min at 09:10; the state ends at 4 or fewer. "
             "Of 2 clinicians on duty: 1 overloaded."
         )
         assert first.locator("[data-is=rate]").inner_text() == "14.5"

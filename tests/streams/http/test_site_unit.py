@@ -47,7 +47,7 @@ def test_a_unit_says_how_it_stands_why_and_what_could_be_done(browser: Browser) 
         expect(page.locator("#one [data-is=why] li")).to_have_text(
             [
                 "Overloaded since 09:09 (14 alarms per clinician in 10 min, limit 10); "
-                "stays so until 4 or fewer for 10 min; now 14.5.",
+                "stays so until 4 or fewer for 10 min; 14.5 at 09:10.",
                 "Of 2 clinicians on duty: 1 overloaded.",
             ]
         )

@@ -50,6 +50,6 @@ def test_blocks_have_the_days_and_hours_of_the_whole(days: int, zone: str) -> No
     assert [one for block in blocks for one in block.hours[:-1].tolist()] == (
         whole.hours[:-1].tolist()
     )
-    for name in ("whole", "named", "weekday", "hour", "shift"):
+    for name in ("whole", "weekday", "hour", "shift"):
         parts = [one for block in blocks for one in getattr(block, name).tolist()]
         assert parts == getattr(whole, name).tolist()

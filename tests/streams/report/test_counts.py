@@ -154,14 +154,14 @@ def test_the_heat_map_is_in_local_time_also_when_the_clocks_change(
     for day, hour, alarms in rows:
         assert heat.alarms[day, hour] == alarms
     assert heat.alarms.sum() == sum(one[2] for one in rows)
-    assert heat.hours[6, 2] == 1  # there was no 02:00 on one of two Sundays
-    assert heat.hours[6, 3] == 2
-    assert heat.hours.sum() == 14 * 24 - 1
+    assert heat.hours[6, 2] == 2  # of two units; there was no 02:00 on one of two Sundays
+    assert heat.hours[6, 3] == 4
+    assert heat.hours.sum() == 2 * (14 * 24 - 1)
 
 
 def test_staffing_by_shift(found: Hospital, database: duckdb.DuckDBPyConnection) -> None:
     [section] = [one for one in found.sections if one.unit == "MICU"]
-    assert (section.shifts.weeks, section.shifts.shown) == (2, 2)
+    assert (section.shifts.hours, section.shifts.shown) == (14 * 24 - 1, 14 * 24 - 1)
     day, night, weekend = section.shifts.rows
     assert day.clinicians == pytest.approx(6)
     assert day.beds_per_clinician == pytest.approx(1)

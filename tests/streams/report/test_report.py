@@ -50,6 +50,34 @@ def test_a_silent_day_is_left_out_and_named_not_counted_as_quiet(tmp_path: Path)
     assert "2026-03-25" in page([silent], Policy(), document([silent], Policy()), MADE)
 
 
+def test_hours_without_records_are_left_out_where_the_usual_rate_makes_that_implausible(
+    tmp_path: Path,
+) -> None:
+    """Else a feed that was interrupted from noon to the next noon would look like two calm days."""
+    gap = (9 * 24 + 12, 10 * 24 + 12)
+    whole, broken = (
+        of(Place(units={"MICU": 6}, gap=gap if some else None), tmp_path / str(some), 5, 13)
+        for some in (False, True)
+    )
+    [section] = broken.sections
+    assert section.silent_days == ()
+    assert section.silent_hours == 24
+    rate, usual = (
+        by_key(one.sections[0].figures)["alarms_per_bed_day.all"] for one in (broken, whole)
+    )
+    assert (rate.below, usual.below) == (7 * 6, 8 * 6)
+    assert rate.value == pytest.approx(usual.value, rel=0.1)
+    duty = by_key(section.figures)["protected_share"]
+    assert duty.below == 7 * 24 * 6
+    assert "24 without any record" in (duty.missing or "")
+    assert [row.a_day for row in section.types] == pytest.approx(
+        [row.alarms / 7 for row in section.types]
+    )
+    assert "the feed was probably interrupted" in page(
+        [broken], Policy(), document([broken], Policy()), MADE
+    )
+
+
 def test_without_a_roster_nothing_is_said_per_bed_or_clinician(tmp_path: Path) -> None:
     found = of(Place(units={"MICU": 6}, roster=False), tmp_path / "archive")
     figures = by_key(found.sections[0].figures)
@@ -195,11 +223,11 @@ def test_a_table_without_rows_has_the_columns_of_one_with_rows(tmp_path: Path) -
     changes = tmp_path / "changes.jsonl"
     changes.write_text(json.dumps(change_record(place.day(9))) + "\n")
     full = of(place, tmp_path / "archive", made=read_changes(changes))
-    bare = of(place, tmp_path / "archive", 8, 9)
     for name, rows in tables(document([full], Policy())).items():
         assert rows, name
         assert header(name, []) in ([], list(rows[0]))
-    assert tables(document([bare], Policy()))["shifts"] == []
+    small = of(Place(units={"MICU": 2}, days=9), tmp_path / "small", 8, 9)
+    assert tables(document([small], Policy()))["shifts"] == []
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ def test_nothing_that_a_small_unit_does_moves_a_figure_about_people(tmp_path: Pa
     assert about_people(calm[None]) != about_people(calm["WARD"])
 
 
-@pytest.mark.parametrize(("fewest", "shown"), [(3, True), (4, False)])
+@pytest.mark.parametrize(("fewest", "shown"), [(1, True), (2, False)])
 def test_the_setting_decides_which_unit_is_small(tmp_path: Path, fewest: int, shown: bool) -> None:
-    """The ward has three clinicians a day. Where it is small, neither a figure nor a difference of
+    """The ward has one clinician at a time. Where it is small, neither a figure nor a difference of
     the hospital and its other unit changes with what happens there.
     """
     calm, busy = (
@@ -114,13 +114,13 @@ def test_reports_of_any_numbers_from_the_setting_on_differ_by_groups_of_that_siz
 ) -> None:
     """Hours of duty tell how many people a difference is about: the crews work 24 h a day."""
     place = Place(units={"MICU": 6, "SICU": 2, "WARD": 1})
-    found = [told(place, tmp_path / str(n), 7, 10, None, n)[None] for n in (3, 4, 6, 7, 18, 19)]
+    found = [told(place, tmp_path / str(n), 7, 10, None, n)[None] for n in (1, 2, 3, 6, 7)]
     hours = [one["figures"]["protected_share"]["below"] for one in found]
-    assert hours == [3 * 24.0 * beds for beds in (9, 8, 8, 6, 6, 0)]
+    assert hours == [3 * 24.0 * beds for beds in (9, 8, 6, 6, 0)]
 
 
-def test_every_day_of_the_pages_week_is_a_day_of_the_report(tmp_path: Path) -> None:
-    """Both publish sums over days of enough clinicians, and so is the difference of the two."""
+def test_every_day_of_the_pages_week_is_made_of_hours_of_the_report(tmp_path: Path) -> None:
+    """Both publish sums over hours of enough clinicians, and so is the difference of the two."""
     published = 0
     place = Place(units={"MICU": 6, "WARD": 1})
     archive = place.archived(tmp_path / "archive")
@@ -133,9 +133,51 @@ def test_every_day_of_the_pages_week_is_a_day_of_the_report(tmp_path: Path) -> N
                 )
                 [section] = document([report], Policy())["hospitals"][0]["sections"]
                 below = section["figures"]["protected_share"]["below"]
-                assert below == (one.clinician_hours or below)
+                assert below == (one.clinician_hours or 0)
                 published += bool(one.clinician_hours)
     assert published == 14 * (3 + 1)
+
+
+def by_hour(place: Place, folder: Path, fewest: int = FEWEST) -> Any:
+    """What is said by hour of the week, and its hours of duty."""
+    section = told(place, folder, 7, 14, None, fewest)["MICU"]
+    return section["heat_map"]["hours"], section["figures"]["protected_share"]["below"]
+
+
+@pytest.mark.parametrize("standing", [False, True])
+def test_a_person_with_two_names_counts_once(tmp_path: Path, standing: bool) -> None:
+    """Three clinicians; with a bed each since long ago, under the name of that week, besides."""
+    place = Place(units={"MICU": 3}, weekly=True, standing=standing)
+    hours, duty = by_hour(place, tmp_path / "archive", fewest=3)
+    assert sum(map(sum, hours)) > 0
+    assert (duty > 0) is not standing
+    hours, duty = by_hour(place, tmp_path / "archive", fewest=4)
+    assert (sum(map(sum, hours)), duty) == (0, 0)
+
+
+def test_hours_with_few_clinicians_are_in_no_figure_by_hour(tmp_path: Path) -> None:
+    """The page and the board leave them out, too. At night there is one clinician."""
+    place = Place(units={"MICU": 6}, at_night=1)
+    hours, duty = by_hour(place, tmp_path / "archive")
+    assert [one == 1 for one in hours[0]] == [7 <= hour < 19 for hour in range(24)]
+    assert duty == 6 * (7 * 12)
+
+
+def test_spans_that_differ_by_hours_tell_nothing_of_a_few_clinicians(tmp_path: Path) -> None:
+    """Else the difference would be the alarms of whoever was on duty in one hour."""
+    place = Place(units={"MICU": 6, "WARD": 1}, days=14)
+    archive = place.archived(tmp_path / "archive")
+    found = []
+    for hours in (0, 1, 5):
+        end = place.day(10) + hours * 3_600_000
+        one = report_on(archive, "H03", place.day(7), end, Calendar(ZONE), Policy())
+        found.append({some.unit: some for some in one.sections})
+    ward = [one["WARD"] for one in found]
+    assert {one.alarms for one in ward} == {ward[0].alarms}
+    assert [len(one.cut_days) for one in ward] == [0, 1, 1]
+    micu = [one["MICU"].alarms for one in found]
+    assert micu[0] < micu[1] < micu[2]
+    assert [one[None].alarms for one in found] == [ward[0].alarms + one for one in micu]
 
 
 def test_the_command_takes_the_setting_and_only_a_higher_number(tmp_path: Path) -> None:
@@ -175,18 +217,18 @@ def test_findings_about_a_small_unit_say_nothing_of_its_response_times(tmp_path:
     assert unanswered["WARD"] == 0
 
 
-def test_two_reports_differ_by_whole_days_of_at_least_five_clinicians(tmp_path: Path) -> None:
-    """Spans that end at any hour: what the longer one adds is a large day, or nothing."""
+def test_two_reports_differ_by_whole_hours_of_at_least_five_clinicians(tmp_path: Path) -> None:
+    """Spans that end at any minute: what the longer one adds is whole hours, or nothing."""
     place = Place(units={"MICU": 6})
     archive = place.archived(tmp_path / "archive")
     below = []
-    for hours in range(0, 49, 3):
-        end = place.day(10) + hours * 3_600_000
+    for quarters in range(13):
+        end = place.day(10) + quarters * 900_000
         one = report_on(archive, "H03", place.day(7), end, Calendar(ZONE), Policy())
         figures = document([one], Policy())["hospitals"][0]["sections"][0]["figures"]
         below.append(figures["protected_share"]["below"])
     steps = {round(after - before, 6) for before, after in pairwise(below)}
-    assert steps == {0.0, 6 * 24.0}
+    assert steps == {0.0, 6.0}
 
 
 def test_a_day_at_the_edge_of_a_span_adds_the_same_as_within_one(tmp_path: Path) -> None:
@@ -212,16 +254,15 @@ def test_a_day_at_the_edge_of_a_span_adds_the_same_as_within_one(tmp_path: Path)
         assert above(8, 11, key) == pytest.approx(sum(parts))
 
 
-def test_a_week_with_one_small_shift_is_not_shown_by_shift(tmp_path: Path) -> None:
-    """Its other shifts would tell of the small one, by the figures of the whole week."""
+def test_a_part_of_the_week_with_few_clinicians_is_not_shown_by_shift(tmp_path: Path) -> None:
+    """Nothing else tells of it, as no figure counts its hours."""
     shown = told(Place(units={"MICU": 5}, crews=1), tmp_path / "five", 7, 14)["MICU"]
     hidden = told(Place(units={"MICU": 4}, crews=1), tmp_path / "four", 7, 14)["MICU"]
-    assert shown["shifts"]["shown"] == 1
-    assert len(shown["shifts"]["rows"]) == 3
-    assert (hidden["shifts"]["weeks"], hidden["shifts"]["shown"]) == (1, 0)
-    assert hidden["shifts"]["rows"] == []
-    # By day there are eight clinicians, of whom no shift can be told.
-    assert hidden["figures"]["protected_share"]["value"] is not None
+    nights = told(Place(units={"MICU": 5}, crews=1, at_night=4), tmp_path / "night", 7, 14)["MICU"]
+    for found, parts, hours in ((shown, 3, 7 * 24 - 1), (hidden, 0, 0), (nights, 2, 7 * 12)):
+        assert len(found["shifts"]["rows"]) == parts
+        assert found["shifts"]["shown"] == hours
+        assert found["figures"]["protected_share"]["below"] == 5 * hours
 
 
 @pytest.mark.parametrize("unit", [None, "MICU"])

@@ -54,7 +54,7 @@ annotations:
 {{- $root := index . 0 -}}
 {{- $image := $root.Values.image -}}
 {{- $tag := $image.tag | default $root.Chart.AppVersion -}}
-{{- if eq (index . 1) "archive" -}}
+{{- if or (eq (index . 1) "archive") (and (eq (index . 1) "worker") $root.Values.archive.onPage) -}}
 {{- $image = merge (deepCopy $root.Values.archive.image) (dict "repository" $image.repository) -}}
 {{- $tag = $image.tag | default (printf "%s-full" $tag) -}}
 {{- end -}}
@@ -71,6 +71,9 @@ annotations:
 {{- if and (not .Values.web.tokens) (not .Values.web.allowRemote) (not .Values.web.tls.clientCaKey) }}{{ fail "web.tokens: expected a reader, or web.allowRemote: true if something else asks who reads" }}{{ end -}}
 {{- if and (gt (int .Values.worker.replicas) (int .Values.topics.partitions)) (not .Values.keda.enabled) }}{{ fail (printf "worker.replicas: expected topics.partitions (%d) at most" (int .Values.topics.partitions)) }}{{ end -}}
 {{- if gt (int .Values.keda.maxReplicas) (int .Values.topics.partitions) }}{{ fail (printf "keda.maxReplicas: expected topics.partitions (%d) at most" (int .Values.topics.partitions)) }}{{ end -}}
+{{- with .Values.archive -}}
+{{- if and .onPage (not (and .enabled .persistence.enabled (hasPrefix "/var/lib/alarm-fatigue/" .to))) }}{{ fail "archive.onPage: expected archive.enabled and archive.persistence.enabled, and archive.to in /var/lib/alarm-fatigue" }}{{ end -}}
+{{- end -}}
 {{- $sasl := hasPrefix "SASL_" .Values.kafka.securityProtocol -}}
 {{- if and $sasl (not .Values.kafka.sasl.mechanism) }}{{ fail (printf "kafka.sasl.mechanism: expected one, as kafka.securityProtocol is %s" .Values.kafka.securityProtocol) }}{{ end -}}
 {{- if and $sasl (not .Values.kafka.sasl.secret) }}{{ fail "kafka.sasl.secret: expected the name of a Secret" }}{{ end -}}
@@ -138,6 +141,7 @@ annotations:
 {{- if .Values.audit.keyKey }}{{ $_ := set $audit "key_file" (printf "%s/%s" $secrets .Values.audit.keyKey) }}{{ end -}}
 {{- $_ := set $all "audit" $audit -}}
 {{- end -}}
+{{- if .Values.archive.onPage }}{{ $_ := set $all "archive" (dict "path" (replace "/var/lib/alarm-fatigue/" "/mnt/archive/" .Values.archive.to)) }}{{ end -}}
 {{- toYaml (mergeOverwrite $all (deepCopy .Values.settings)) -}}
 {{- end -}}
 
