@@ -16,7 +16,7 @@ COMPILE := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3
 EXTRAS := objectstore report xlsx
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage chart chaos chaos-archive fuzz kafka image check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom offline clean
+.PHONY: help demo test test-fast coverage chart chaos chaos-archive fuzz kafka image compose systemd check-rules lint types check dashboards check-dashboards reference docs wheel bench bench-quick bench-tune bench-profile lock audit sbom offline clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -55,6 +55,12 @@ kafka: $(READY_DEV)  ## run a single-node Apache Kafka on 127.0.0.1:9092 until C
 
 image: $(READY_DEV)  ## build the image with Docker and check it in containers, 3 min; as root, Debian's docker.io need not run
 	@$(BIN)/python -m tests.image $(IMAGE_ARGS)
+
+compose: $(READY_DEV)  ## start compose.yml and its overrides and check them from alarms to pages, 8 min; COMPOSE_ARGS="--with podman"
+	@$(BIN)/python -m tests.compose $(COMPOSE_ARGS)
+
+systemd: offline  ## install the archive where systemd runs (a container of podman) and check the units, 3 min; as root
+	@$(BIN)/python -m tests.systemd $(SYSTEMD_ARGS)
 
 lint: $(READY_DEV)  ## check style and likely mistakes
 	@$(BIN)/ruff check .

@@ -154,47 +154,45 @@ def test_the_settings_are_valid_and_their_secrets_are_in_one_folder(tmp_path: Pa
     assert {one.name for one in secrets if one} - {"kafka_password"} <= set(made[1].split())
 
 
-def test_the_installer_refuses_an_archive_that_was_changed(tmp_path: Path) -> None:
-    (tmp_path / "install.sh").write_text((FOLDER / "install.sh").read_text())
-    (tmp_path / "requirements.lock").write_text("idna==3.11\n")
-    sums = subprocess.run(
-        ["sha256sum", "install.sh", "requirements.lock"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (tmp_path / "SHA256SUMS").write_text(sums.stdout)
-    (tmp_path / "requirements.lock").write_text("idna==3.10\n")
-    done = subprocess.run(
-        ["sh", tmp_path / "install.sh", tmp_path / "target"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+class Archive:
+    """An unpacked archive of an installer and a list of packages, with their checksums."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.target = folder, folder / "target"
+        (folder / "install.sh").write_text((FOLDER / "install.sh").read_text())
+        self.packages = folder / "requirements.lock"
+        self.packages.write_text("idna==3.11\n")
+        sums = self._run("sha256sum", "install.sh", self.packages.name)
+        (folder / "SHA256SUMS").write_text(sums.stdout)
+
+    def install(self) -> subprocess.CompletedProcess[str]:
+        return self._run("sh", self.folder / "install.sh", self.target)
+
+    def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path)
+
+
+def test_the_installer_refuses_an_archive_that_was_changed(archive: Archive) -> None:
+    archive.packages.write_text("idna==3.10\n")
+    done = archive.install()
     assert done.returncode == 1
     assert "requirements.lock: FAILED" in done.stdout
     assert "nothing is installed" in done.stderr
-    assert not list(tmp_path.glob("target*"))
+    assert not list(archive.folder.glob("target*"))
 
 
-def test_the_installer_leaves_a_folder_alone_that_is_no_installation(tmp_path: Path) -> None:
-    (tmp_path / "install.sh").write_text((FOLDER / "install.sh").read_text())
-    sums = subprocess.run(
-        ["sha256sum", "install.sh"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    (tmp_path / "SHA256SUMS").write_text(sums.stdout)
-    (tmp_path / "target").mkdir()
-    (tmp_path / "target" / "precious").touch()
-    done = subprocess.run(
-        ["sh", tmp_path / "install.sh", tmp_path / "target"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_the_installer_leaves_a_folder_alone_that_is_no_installation(archive: Archive) -> None:
+    archive.target.mkdir()
+    (archive.target / "precious").touch()
+    done = archive.install()
     assert done.returncode == 1
     assert "is no installation" in done.stderr
-    assert (tmp_path / "target" / "precious").exists()
+    assert (archive.target / "precious").exists()
 
 
 def test_the_archive_takes_what_is_there() -> None:

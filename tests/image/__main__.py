@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from streams.dev.broker import ApacheKafka, Broker, BrokerError, EmbeddedBroker
-from tests.image.base import stand_in
+from tests.image.build import FULL, SMALL, build, build_full, engine_for, workplace
 from tests.image.checks import everything
-from tests.image.engine import CommandFailed, Engine, NoEngine, OwnEngine
+from tests.image.engine import NoEngine
 
-ROOT = Path(__file__).resolve().parents[2]
-SMALL, FULL = "alarm-fatigue:checked", "alarm-fatigue:checked-full"
-STAND_IN = "alarm-fatigue-base:stand-in"
-BUILD_SECONDS = 900.0
 NO_ENGINE = 3
 
 
@@ -39,14 +33,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--base", metavar="IMAGE", help="base image instead of the pinned one, such as a mirror's"
     )
+    parser.add_argument(
+        "--folder", type=Path, help="keep the data of our own engine here, for the next run"
+    )
     options = parser.parse_args(arguments)
-    # not below /tmp's usual long names: the engine's sockets need short paths
-    folder = Path(tempfile.mkdtemp(prefix="af-image-"))
-    folder.chmod(0o755)
     begun = time.monotonic()
     try:
-        with _engine(folder) as engine:
-            _build(engine, folder, options.base)
+        with workplace(options.folder) as folder, engine_for(folder) as engine:
+            build(engine, folder, options.base)
+            build_full(engine, folder, options.base)
             broker = _broker()
             try:
                 everything(engine, SMALL, FULL, broker, folder, lambda line: print(f"ok: {line}"))
@@ -59,52 +54,13 @@ def main(arguments: Sequence[str]) -> int:
     except (AssertionError, BrokerError, subprocess.SubprocessError) as error:
         print(f"image: FAILED: {error}")
         raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print(f"image: built and checked in {time.monotonic() - begun:.0f} s; {size:.0f} MB")
     return 0
-
-
-def _engine(folder: Path) -> Engine:
-    """The engine that runs, or our own. Raises `NoEngine`."""
-    found = Engine()
-    return found if found.answers else OwnEngine(folder)
 
 
 def _broker() -> Broker:
     """A Kafka that is not started yet."""
     return ApacheKafka() if shutil.which("java") and shutil.which("mvn") else EmbeddedBroker()
-
-
-def _build(engine: Engine, folder: Path, base: str | None) -> None:
-    """Both images; a build that fails is tried once more, as networks have hiccups."""
-    more = ["--network=host"]  # our own engine has no other
-    if base is None and engine.ours:
-        stand_in(folder / "base")
-        with subprocess.Popen(
-            ["tar", "-C", folder / "base", "-c", "."], stdout=subprocess.PIPE
-        ) as packing:
-            engine.import_(packing, STAND_IN)
-        base = STAND_IN
-        tried = engine.try_to("run", "--rm", "--network=host", base, "/bin/true")
-        if tried.returncode:
-            raise NoEngine(f"the engine starts, but runs no container: {tried.stderr.strip()}")
-    if base is not None:
-        more.append(f"--build-arg=PYTHON={base}")
-    if (bundle := os.environ.get("PIP_CERT")) and Path(bundle).is_file():
-        more.append(f"--secret=id=ca,src={bundle}")
-    if index := os.environ.get("PIP_INDEX_URL"):
-        more.append(f"--build-arg=PIP_INDEX_URL={index}")
-    for name, target in ((SMALL, []), (FULL, ["--target=full"])):
-        command = ["build", "--file", str(ROOT / "deploy" / "Dockerfile"), "--tag", name]
-        command += [*target, *more, str(ROOT)]
-        try:
-            engine.run(*command, seconds=BUILD_SECONDS)
-        except CommandFailed as error:
-            print(f"building failed, trying once more: {error}")
-            time.sleep(10)
-            engine.run(*command, seconds=BUILD_SECONDS)
-        print(f"ok: built {name}")
 
 
 if __name__ == "__main__":

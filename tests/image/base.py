@@ -23,9 +23,11 @@ MADE = (
 """What packages make when they are installed."""
 
 
-def stand_in(folder: Path) -> None:
-    """Lay out the root of the base image in `folder`. Raises `CalledProcessError`."""
-    names = sorted(closure(installed(), WANTED))
+def stand_in(folder: Path, wanted: Iterable[str] = WANTED) -> None:
+    """Lay out a root with these packages in `folder`; by default, that of the base image. Raises
+    `CalledProcessError`.
+    """
+    names = sorted(closure(installed(), wanted))
     folder.mkdir()
     for merged in ("bin", "lib", "lib64", "sbin"):
         if Path("/", merged).is_symlink():

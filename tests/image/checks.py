@@ -98,7 +98,8 @@ def by_default(image: Image, broker: Broker) -> None:
     made = image.run("topics", "--broker", broker.address, "--group", "by-default")
     assert "create by-default-checkpoint-changelog" in made
     name = f"alarm-fatigue-by-default-{os.getpid()}"
-    with Worker(image, name, f"http://127.0.0.1:{port}", environment, ("--cap-drop=ALL",)) as one:
+    worker = Worker(image, name, f"http://127.0.0.1:{port}", environment, ("--cap-drop=ALL",))
+    with worker.running() as one:
         one.wait_until("healthy")
         one.wait_until_ready()
         warned = [word["event"] for word in one.words if word["level"] != "info"]
@@ -140,7 +141,7 @@ def hardened(image: Image, broker: Broker, folder: Path) -> None:
     context = ssl.create_default_context(cafile=str(files / "ca.crt"))
     context.load_cert_chain(cert, key)
     name, address = f"alarm-fatigue-hardened-{os.getpid()}", f"https://127.0.0.1:{port}"
-    with Worker(image, name, address, environment, options, context) as one:
+    with Worker(image, name, address, environment, options, context).running() as one:
         one.wait_until("healthy")
         one.wait_until_ready()
         equal(one.healthy("--ready"), (0, "ready"), "healthy --ready")

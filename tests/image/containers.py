@@ -6,8 +6,8 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -46,7 +46,7 @@ class Image:
 
 
 class Worker:
-    """A container with a worker, while entered."""
+    """A container with a worker."""
 
     def __init__(
         self,
@@ -62,23 +62,21 @@ class Worker:
         given = [f"--env={key}={value}" for key, value in environment.items()]
         self._options = [*given, *options]
 
-    def __enter__(self) -> Self:
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """While entered; its log is printed if something fails meanwhile."""
         probing = ["--health-interval=2s", "--health-retries=2", "--health-start-period=20s"]
         self._engine.run(
             "run", "--detach", f"--name={self._name}", "--network=host", *probing,
             *self._options, self._image,
         )  # fmt: skip
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
+        try:
+            yield self
+        except BaseException:
             print(self.log[-5000:])
-        self._engine.run("rm", "--force", "--volumes", self._name)
+            raise
+        finally:
+            self._engine.run("rm", "--force", "--volumes", self._name)
 
     @property
     def state(self) -> dict[str, Any]:
