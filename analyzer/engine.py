@@ -278,6 +278,18 @@ class Engine:
         table.to_finalise[rows] = True
         table.changed(rows)
 
+    def emit_again_before(self, before: int, most: int) -> int | None:
+        """Have `advance` return again, of the final records that ended before `before` (ms), the
+        `most` latest. Returns when the first of these ended; None: no more are left.
+        """
+        table = self._state.table
+        rows = table.rows()
+        rows = rows[(table.digest[rows] != 0) & (table.end[rows] < before)]
+        ends = np.sort(table.end[rows])
+        first = int(ends[-most]) if len(ends) > most else None
+        self.emit_again(rows if first is None else rows[table.end[rows] >= first])
+        return first
+
     def evaluate(self) -> bool:
         """Evaluate the overload states up to the current time. Returns whether there are changes
         to emit.

@@ -22,6 +22,7 @@ from streams.dev import broker as brokers
 from streams.dev.broker import ApacheKafka
 from streams.kafka.handshake import connect
 from streams.kafka.security import admin_options, client_options
+from streams.kafka.state_version import state_group
 from streams.kafka.topics import DAY, LARGEST_RECORD, Topics, plans
 from streams.kafka_settings import KafkaSettings
 from streams.settings import Settings
@@ -216,7 +217,9 @@ def within(rows: Iterator[Row], seconds: float) -> Iterator[Row]:
 
 def committed(settings: Settings, group: str, ends: Mapping[TopicAndPartition, int]) -> int:
     """The number of records that the group has committed: counted and checkpointed."""
-    consumer = KafkaConsumer(**admin_options(settings), group_id=group, enable_auto_commit=False)
+    consumer = KafkaConsumer(
+        **admin_options(settings), group_id=state_group(group), enable_auto_commit=False
+    )
     try:
         return sum(
             min(consumer.committed(TopicPartition(settings.kafka.topic(topic), number)) or 0, end)

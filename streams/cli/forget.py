@@ -201,7 +201,7 @@ def _proof(
 ) -> dict[str, Any]:
     """What was removed where, and what only time or others will remove."""
     from streams.cli.forgotten import in_audit, in_translation
-    from streams.kafka.permissions import checkpoint_topic
+    from streams.kafka.state_version import checkpoint_topic
     from streams.kafka.topics import plans
 
     before, after = state

@@ -111,8 +111,8 @@ class Stored:
 def in_state(settings: Settings, subject: Subject, topics: Mapping[str, int]) -> Stored:
     """Read the stored state. Raises `CheckpointError`, `FacilitiesError`, `SettingsError`."""
     from analyzer import Holdings
-    from streams.kafka.permissions import checkpoint_topic
     from streams.kafka.remains import stored
+    from streams.kafka.state_version import checkpoint_topic
     from streams.partitions.checkpoint import restore
 
     names, held, waiting, replaced = subject.in_records, Holdings(), 0, 0

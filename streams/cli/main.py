@@ -29,6 +29,10 @@ COMMANDS = {
     "topics": Later(
         "streams.cli.topics:topics_app", "Create missing topics and check existing ones."
     ),
+    "state": Later(
+        "streams.cli.state:state_app",
+        "List the stored states of all versions of the program, and delete old ones.",
+    ),
     "replay": Later(
         "streams.cli.replay:replay", "Compute the metrics of recorded files, without Kafka."
     ),

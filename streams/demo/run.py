@@ -50,8 +50,9 @@ from streams.dev.broker import (
     is_free,
 )
 from streams.files.publish import PublishError, publish
-from streams.kafka.permissions import checkpoint_topic, translation_topic
+from streams.kafka.permissions import translation_topic
 from streams.kafka.security import admin_options
+from streams.kafka.state_version import checkpoint_topic
 from streams.kafka.topics import Topics, TopicsError
 from streams.kafka_settings import KafkaSettings
 from streams.settings import Settings, SettingsError, load

@@ -14,6 +14,7 @@ from analyzer.pipeline import MINUTES, OTHER
 from streams.health.transactions import HELD_BACK_SECONDS
 from streams.partitions.partition import Partition
 from streams.partitions.pressure import Backpressure
+from streams.partitions.recomputing import Progress
 
 BROKER_SECONDS = 15.0
 """Without an answer for this long, the broker counts as absent. An idle worker gets an answer every
@@ -82,6 +83,8 @@ class Health:
     """Facilities whose numbers could not be computed."""
     pressure: Backpressure = _NO_PRESSURE
     """Partitions that are not read, because too many episodes wait for a checkpoint."""
+    recomputing: Progress | None = None
+    """How far the state is computed again; None: it is complete."""
     counted: bool = True
     """Whether sentences may give the number of a facility's events."""
 
@@ -98,6 +101,7 @@ class Health:
         held_back: Mapping[tuple[str, int], float] = _NOWHERE,
         unmeasured: int = 0,
         pressure: Backpressure = _NO_PRESSURE,
+        recomputing: Progress | None = None,
     ) -> Health:
         """The health of the partitions `held`.
 
@@ -131,6 +135,7 @@ class Health:
             held_back=held_back,
             unmeasured=unmeasured,
             pressure=pressure,
+            recomputing=recomputing,
         )
 
     def about(self, touched: Callable[[str], bool], whole: Callable[[str], bool]) -> Health:
@@ -164,7 +169,8 @@ class Health:
             return "the broker has not answered yet"
         if silent > BROKER_SECONDS:
             return f"the broker has not answered for {silent:.0f} s"
-        return self.pressure.says or self._partitions_differ()
+        recomputing = None if self.recomputing is None else self.recomputing.says
+        return self.pressure.says or self._partitions_differ() or recomputing
 
     def _partitions_differ(self) -> str | None:
         if not any(self.unread.values()):

@@ -14,6 +14,7 @@ from aiokafka.errors import (
 
 from streams.kafka.handshake import reason
 from streams.kafka.permissions import called
+from streams.kafka.state_version import state_group
 from streams.settings import Settings
 
 _FORBIDDEN = (
@@ -43,7 +44,7 @@ def forbidden(
     who = settings.kafka.username
     what = f"topic {where}"
     if isinstance(error, GroupAuthorizationFailedError):
-        operation, what = "Read", f"group {settings.group}"
+        operation, what = "Read", f"group {state_group(settings.group)}"
     return (
         f"the broker at {settings.broker} does not allow "
         f"{'this client' if who is None else f'user {who}'}: {operation} on {what}"

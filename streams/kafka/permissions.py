@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Literal, NamedTuple, get_args
 
 from analyzer import TOPICS
+from streams.kafka.state_version import PLAIN, checkpoint_topic, state_group
 from streams.settings import Settings
 
 Command = Literal[
@@ -29,6 +30,7 @@ Command = Literal[
     "hl7 listen",
     "hl7 translate",
     "topics",
+    "state",
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 DESCRIBING = ("Read", "Write", "Describe")
@@ -42,16 +44,13 @@ class Need(NamedTuple):
     resource: Literal["topic", "group", "transactional-id"]
     name: str
     operation: str
+    prefixed: bool = False
+    """Whether `name` is what the names begin with, of which none may exist yet."""
+    optional: bool = False
+    """Whether the command works without it, and says what it then cannot do."""
 
     def __str__(self) -> str:
         return f"{self.operation} on {self.resource} {self.name}"
-
-
-def checkpoint_topic(group: str) -> str:
-    """The compacted topic of a group's state; the name is Faust's for the changelog of the table
-    `checkpoint`.
-    """
-    return f"{group}-checkpoint-changelog"
 
 
 def archive_group(settings: Settings) -> str:
@@ -112,7 +111,8 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
                 _OUTPUTS: ("Write", "DescribeConfigs"),
                 (checkpoint,): ("Read", "Write", "DescribeConfigs"),
             }
-            yield Need("group", settings.group, "Read")
+            yield Need("group", state_group(settings.group), "Read")
+            yield from _of_versions(settings, ("Read",), ("Read", "Write", "DescribeConfigs"))
         case "publish" | "simulate":
             rights = {_INPUTS: ("Write", "DescribeConfigs")}
         case "rejected":
@@ -142,14 +142,33 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
                 (translation,): ("Read", "Write"),
             }
             yield Need("group", translation_group(settings.group), "Read")
-            yield Need("transactional-id", translation_group(settings.group), "Write")
+            yield Need("transactional-id", translation_group(settings.group), "Write", True)
         case "topics":
             every = (*_INPUTS, *_OUTPUTS, checkpoint, "hl7", translation)
             rights = {every: ("Create", "Describe", "DescribeConfigs")}
+            yield from _of_versions(settings, (), ("Create", "Describe", "DescribeConfigs"))
+        case "state":
+            rights = {}
+            yield from _of_versions(settings, ("Describe", "Delete"), ("Describe", "Delete"))
     for names, operations in rights.items():
         for name in names:
             for operation in operations:
                 yield Need("topic", called(settings, name), operation)
+
+
+def _of_versions(
+    settings: Settings, on_groups: Collection[str], on_topics: Collection[str]
+) -> Iterator[Need]:
+    """Operations on the groups and the stored state of all versions, so that a program with a new
+    one finds its way without a change of permissions. They may be lacking.
+    """
+    plain = state_group(settings.group, PLAIN)
+    for operation in on_groups:
+        yield Need("group", plain, operation, optional=True)
+        yield Need("group", f"{settings.group}-v", operation, True, True)
+    for operation in on_topics:
+        yield Need("topic", checkpoint_topic(settings.group, PLAIN), operation, optional=True)
+        yield Need("topic", f"{settings.group}-v", operation, True, True)
 
 
 def is_allowed(operation: str, allowed: Collection[str] | None) -> bool:
@@ -166,20 +185,27 @@ def acl_commands(command: Command, settings: Settings, principal: str) -> Iterat
     `admin.properties` holds an administrator's own connection.
     """
 
-    def rights(of: tuple[str, str]) -> tuple[str, ...]:
-        return tuple(one.operation for one in wanted if (one.resource, one.name) == of)
+    def rights(of: tuple[str, str, bool]) -> tuple[str, ...]:
+        return tuple(
+            dict.fromkeys(
+                one.operation for one in wanted if (one.resource, one.name, one.prefixed) == of
+            )
+        )
 
     wanted = needs(command, settings)
-    resources = dict.fromkeys((one.resource, one.name) for one in wanted)
-    ordered = sorted(resources, key=lambda one: (one[0], rights(one)))
-    for (resource, operations), group in groupby(ordered, lambda one: (one[0], rights(one))):
+    resources = dict.fromkeys((one.resource, one.name, one.prefixed) for one in wanted)
+
+    def alike(one: tuple[str, str, bool]) -> tuple[str, bool, tuple[str, ...]]:
+        return one[0], one[2], rights(one)
+
+    for (resource, prefixed, operations), group in groupby(sorted(resources, key=alike), alike):
         words = ["kafka-acls.sh", "--bootstrap-server", settings.broker]
         words += ["--command-config", "admin.properties", "--add"]
         words += ["--allow-principal", principal]
         for operation in operations:
             words += ["--operation", operation]
-        for _, name in group:
+        for _, name, _ in group:
             words += [f"--{resource}", name]
-        if resource == "transactional-id":  # one for each partition
+        if prefixed:
             words += ["--resource-pattern-type", "prefixed"]
         yield shlex.join(words)

@@ -24,7 +24,6 @@ from streams.kafka.permissions import (
     Command,
     Need,
     called,
-    checkpoint_topic,
     is_allowed,
     kafka_tool,
     needs,
@@ -33,6 +32,7 @@ from streams.kafka.permissions import (
 )
 from streams.kafka.secrets import SecurityError
 from streams.kafka.security import admin_options
+from streams.kafka.state_version import checkpoint_topic
 from streams.settings import Settings
 
 DAY = 86_400_000
@@ -149,6 +149,26 @@ def plans(settings: Settings, partitions: int) -> list[TopicPlan]:
     return inputs + outputs
 
 
+def administrator(settings: Settings) -> KafkaAdminClient:
+    """A client for an administrator's requests. Raises `TopicsError` if there is no connection."""
+    try:
+        connect(settings)
+        return KafkaAdminClient(
+            **admin_options(settings),
+            client_id=settings.group,
+            request_timeout_ms=10_000,
+            bootstrap_timeout_ms=5_000,
+        )
+    except NotConnected as error:
+        raise TopicsError(str(error)) from None
+    except SecurityError as error:
+        raise Permanent(str(error)) from None
+    except (KafkaError, ValueError, OSError) as error:
+        raise TopicsError(
+            f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is it running?"
+        ) from None
+
+
 class Topics:
     """The topics on a broker that `command` uses, by the service's names.
 
@@ -159,29 +179,13 @@ class Topics:
         self._settings = settings
         self._command = command
         self._names = topics_of(command, settings)
-        try:
-            connect(settings)
-            self._admin = KafkaAdminClient(
-                **admin_options(settings),
-                client_id=settings.group,
-                request_timeout_ms=10_000,
-                bootstrap_timeout_ms=5_000,
-            )
-        except NotConnected as error:
-            raise TopicsError(str(error)) from None
-        except SecurityError as error:
-            raise Permanent(str(error)) from None
-        except (KafkaError, ValueError, OSError) as error:
-            raise TopicsError(
-                f"no Kafka broker answers at {settings.broker} ({type(error).__name__}); is "
-                "it running?"
-            ) from None
+        self.admin = administrator(settings)
 
     def __enter__(self) -> Topics:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._admin.close()
+        self.admin.close()
 
     def _plans(self, partitions: int = 1) -> list[TopicPlan]:
         return [one for one in plans(self._settings, partitions) if one.name in self._names]
@@ -192,7 +196,7 @@ class Topics:
         """
         names = [plan.called for plan in self._plans()]
         try:
-            found = {one["name"]: one for one in self._admin.describe_topics(names)}
+            found = {one["name"]: one for one in self.admin.describe_topics(names)}
         except KafkaError as error:
             raise TopicsError(
                 f"the broker at {self._settings.broker} does not list its topics "
@@ -217,6 +221,8 @@ class Topics:
         described = self._described()
         for need in needs(self._command, self._settings):
             allowed = described.get(need.name, {}).get("authorized_operations")
+            if need.optional:
+                continue
             if need.operation == "Create":  # of the topics that exist, none is left to be created
                 continue
             if need.resource == "topic" and not is_allowed(need.operation, allowed):
@@ -230,7 +236,7 @@ class Topics:
         if self._settings.kafka.security_protocol == "PLAINTEXT":  # nobody to be allowed
             return True
         try:
-            found = self._admin.describe_groups([group])
+            found = self.admin.describe_groups([group])
         except GroupAuthorizationFailedError:
             return False
         except KafkaError:  # a new Kafka may have no coordinator yet
@@ -287,12 +293,12 @@ class Topics:
         }
         try:
             try:
-                self._admin.create_topics(topics, wait_for_metadata=True)
+                self.admin.create_topics(topics, wait_for_metadata=True)
             # brokers before 3.6 have no such limit; `check` reports it
             except InvalidConfigurationError:
                 for topic in topics.values():
                     topic["configs"].pop(AFTER_MAX, None)
-                self._admin.create_topics(topics, wait_for_metadata=True)
+                self.admin.create_topics(topics, wait_for_metadata=True)
         except AuthorizationError:
             names = ", ".join(plan.called for plan in wanted)
             raise self._forbidden(Need("topic", names, "Create")) from None
@@ -420,7 +426,7 @@ class Topics:
     def _config(self, topic: str) -> dict[str, str | None]:
         """A topic's settings, as far as the broker reports them (the embedded one reports few)."""
         try:
-            answer = self._admin.describe_configs(
+            answer = self.admin.describe_configs(
                 [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all"
             )
         except KafkaError:

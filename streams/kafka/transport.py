@@ -224,16 +224,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         readable = _readable_end(state)
         return None if readable is None else (readable, state.highwater)
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit `offsets`. Returns whether the group accepted them; it accepts only its
-        members.
+    async def commit_offsets(self, offsets: Mapping[TP, int], note: str) -> bool:
+        """Commit `offsets`, with a `note` as their metadata. Returns whether the group accepted
+        them; it accepts only its members.
         """
-        return bool(await self.call_thread(self._commit_offsets, offsets))
+        return bool(await self.call_thread(self._commit_offsets, offsets, note))
 
-    async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+    async def _commit_offsets(self, offsets: Mapping[TP, int], note: str) -> bool:
         consumer = self._ensure_consumer()
         ours = {
-            TopicPartition(*tp): OffsetAndMetadata(offset, "")
+            TopicPartition(*tp): OffsetAndMetadata(offset, note)
             for tp, offset in offsets.items()
             if tp in consumer.assignment()
         }
@@ -391,9 +391,9 @@ class Consumer(driver.Consumer):
         self._read_offset.update(dict.fromkeys(offsets))
         await self._thread.seek_sources(offsets, self.epoch)
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+    async def commit_offsets(self, offsets: Mapping[TP, int], note: str) -> bool:
         return await self._thread.commit_offsets(
-            {self._called(place): offset for place, offset in offsets.items()}
+            {self._called(place): offset for place, offset in offsets.items()}, note
         )
 
     def highwater(self, tp: TP) -> int | None:

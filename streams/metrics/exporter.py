@@ -35,6 +35,7 @@ from streams.audit import Counts
 from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.pseudonyms import Pseudonyms
 from streams.health.health import Health
+from streams.kafka.state_version import STATE_VERSION
 from streams.metrics.apart import Unmeasured, each_apart, without
 from streams.metrics.burdens import Chosen, joined, within
 from streams.metrics.caps import Bounded, ClinicianCap, UnitCap, capped
@@ -278,6 +279,14 @@ class Exporter:
             },
         )
         yield from health_tables(self._source.health(), watermarks)
+        yield simple_table(
+            "recomputed_ratio",
+            {
+                (str(one.number),): 1.0 if one.recomputing is None else one.recomputing.share
+                for one in self._source.partitions
+            },
+        )
+        yield simple_table("state_info", {(str(STATE_VERSION),): 1})
         yield from taking_tables(self._takings(), watermarks, self._units.units, time.time())
         stored = self._source.checkpoint_times().items()
         yield simple_table(
@@ -317,8 +326,9 @@ class Exporter:
 
     async def _measure(self, status: bool, arrived: int) -> Measured:
         async def take(partitions: Sequence[Partition]) -> Measured:
-            snapshots = [one.engine.snapshot() for one in partitions]
-            engines = [one.engine for one in partitions]
+            # half a state would end overloads, and begin others
+            engines = [one.engine for one in partitions if one.recomputing is None]
+            snapshots = [one.snapshot() for one in engines]
             found = self._status(engines, snapshots) if status else None
             return await in_turns(self._thread.submit(self._count, snapshots, found))
 

@@ -16,6 +16,10 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
     """The samples of `of`; `facilities` are those that have a watermark."""
     answered: dict[tuple[str, ...], float] = {} if of.answered_at is None else {(): of.answered_at}
     recent: dict[tuple[str, ...], float] = dict(sorted(of.recent.items()))
+    expected = None if of.recomputing is None else of.recomputing.expected
+    yield simple_table(
+        "recomputation_end_timestamp_seconds", {} if expected is None else {(): expected}
+    )
     yield simple_table("broker_answered_timestamp_seconds", answered)
     yield simple_table(
         "unread_partitions", {(topic,): count for topic, count in sorted(of.unread.items())}
@@ -41,8 +45,8 @@ def health_tables(of: Health, facilities: Iterable[str]) -> Iterator[Table]:
     yield simple_table("device_clock_offset_seconds", _seconds(places, medians))
     yield simple_table("device_clock_spread_seconds", _seconds(places, spreads))
     for name in LOSSES:
-        expected = TOPICS if name == "unreadable_batches" else ("rejected", "episodes", "overload")
-        counts = {**dict.fromkeys(expected, 0), **of.losses.get(name, {})}
+        known = TOPICS if name == "unreadable_batches" else ("rejected", "episodes", "overload")
+        counts = {**dict.fromkeys(known, 0), **of.losses.get(name, {})}
         yield simple_table(name, {(topic,): count for topic, count in sorted(counts.items())})
 
 

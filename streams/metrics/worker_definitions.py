@@ -173,6 +173,22 @@ WORKER = {
     "checkpoint_timestamp_seconds": Definition(
         "gauge", ("partition",), "When the state of the partition was last stored."
     ),
+    "recomputed_ratio": Definition(
+        "gauge",
+        ("partition",),
+        "Part of the inputs, by time, that the state of the partition has reached since it was "
+        "taken over without a state or with one far behind; 1 once it is complete. Below 1, the "
+        "figures of its facilities are left out.",
+    ),
+    "recomputation_end_timestamp_seconds": Definition(
+        "gauge",
+        (),
+        "When the worker will have recomputed its state, if it goes on as fast; absent if nothing "
+        "is recomputed, and at the beginning.",
+    ),
+    "state_info": Definition(
+        "gauge", ("state_version",), "Always 1; the label gives the version of the stored state."
+    ),
     "audit_entries": Definition(
         "counter",
         ("result",),

@@ -32,10 +32,10 @@ import zstandard
 
 from analyzer import JUDGING, Engine, Policy, ShardKey, Topic
 from streams.kafka.outgoing import Outgoing
+from streams.kafka.state_version import STATE_VERSION
 from streams.partitions.outbox import NOTHING_STORED, OUTBOX_SHARD, StoredOutbox
 from streams.partitions.partition import Partition, restored_engine
 
-VERSION = 5
 PART_BYTES = 400_000
 """Longest value of a record, well below a broker's default limit of 1 MB."""
 
@@ -191,7 +191,7 @@ class Checkpoints:
                 plan.shards += zip(_keys(key, place), parts, strict=True)
         places = [[*key, *place] for key, place in self._places.items()]
         manifest = {
-            "version": VERSION,
+            "version": STATE_VERSION,
             "edition": partition.outbox.generation,
             "places": places,
             "policy": asdict(engine.policy),
@@ -224,6 +224,10 @@ class Restored:
     outbox: StoredOutbox = NOTHING_STORED
     changed_policy: list[str] = field(default_factory=list)
     """Settings of the policy that differ from those under which the state was computed."""
+    recomputing: Any = None
+    """What `Recomputing.stored` gave; None: the state had reached its inputs."""
+    again_before: int | None = None
+    """See `Partition`."""
     records: frozenset[bytes] = frozenset()
     """The keys of the records that the state consists of."""
 
@@ -298,7 +302,14 @@ def _restored(
     if reclassify:  # their content is only known after the engine has advanced
         engine.emit_again(np.array(outbox.rows, dtype=np.int64))
         outbox = outbox._replace(rows=[])
-    return Restored(engine, best["next_offsets"], outbox, changed)
+    return Restored(
+        engine,
+        best["next_offsets"],
+        outbox,
+        changed,
+        best.get("recomputing"),
+        best.get("again_before"),
+    )
 
 
 class _Manifest(msgspec.Struct):
@@ -337,12 +348,12 @@ def _manifests(
             if (
                 isinstance(one, dict)
                 and isinstance(version := one.get("version"), int)
-                and version != VERSION
+                and version != STATE_VERSION
                 and "places" in one
             ):
                 raise CheckpointError(
                     f"stored state has version {version}, this program reads version "
-                    f"{VERSION}: run the program that wrote it, or {RECOMPUTE}",
+                    f"{STATE_VERSION}: run the program that wrote it, or {RECOMPUTE}",
                     key,
                 )
             msgspec.convert(one, _Manifest)

@@ -111,12 +111,14 @@ class Outbox:
         """
         self._size = _size(self._pending)
         self._in_flight = Waiting()
+        self.silent = False
+        """Whether nothing is emitted: see `streams.partitions.recomputing`."""
         self.add(engine.records_at(np.array(restored.rows, dtype=np.int64)))
         self._restored = len(self._pending)
 
     def add(self, episodes: Finished) -> None:
         """Add finished episodes, to be emitted with the next checkpoint."""
-        if not len(episodes):
+        if not len(episodes) or self.silent:
             return
         keys = {facility: facility.encode() for facility in set(episodes.columns[0])}
         of_facility = map(keys.__getitem__, episodes.columns[0])
@@ -153,6 +155,8 @@ class Outbox:
         """
         self.generation += 1
         self._in_flight = self.pending
+        if self.silent:
+            return Emission([], None)
         transitions = [
             Outgoing("overload", one.change.facility.encode(), encode_change(one, self._pseudonym))
             for one in self._engine.emit_changes()
@@ -199,7 +203,11 @@ class Outbox:
         self._size += _size(records)
 
     def fence(self, generation: int) -> None:
-        """Make later generations greater than `generation`, which another writer has used."""
+        """Make later generations greater than `generation`, which another writer has used.
+
+        Another writer may be a worker of another state version (see
+        `streams.kafka.state_version.first_edition`).
+        """
         self.generation = max(self.generation, generation)
 
 

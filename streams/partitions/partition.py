@@ -28,6 +28,7 @@ from analyzer import (
     ShardKey,
     Topic,
 )
+from analyzer.times import OPEN
 from streams.formats.codec import Decoded, decode_slice
 from streams.formats.control import Control, controls_among
 from streams.kafka.batches import Unreadable
@@ -35,6 +36,7 @@ from streams.kafka.outgoing import Outgoing
 from streams.kafka.records import NO_TIMESTAMP
 from streams.kafka.slices import REPLAYED, TRUNCATED, Slice
 from streams.partitions.outbox import NOTHING_STORED, Outbox, StoredOutbox
+from streams.partitions.recomputing import EMITTED_AGAIN, Recomputing
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -83,13 +85,22 @@ class Partition:
         pseudonym: Callable[[str], str],
         max_record_bytes: int,
         restored: StoredOutbox = NOTHING_STORED,
+        recomputing: Recomputing | None = None,
+        again_before: int | None = None,
     ) -> None:
-        """`restored` is the outbox of the stored state, whose records may not have been sent."""
+        """`restored` is the outbox of the stored state, whose records may not have been sent.
+
+        `again_before` (ms): final episodes that ended before this are still to be emitted again.
+        """
         self.number = number
         self.engine = engine
         self.next_offsets: dict[Topic, int] = dict(next_offsets)
         self.outbox = Outbox(engine, pseudonym, restored)
         """Episodes and overload transitions, sent once the state is stored."""
+        self.recomputing = recomputing
+        """How far the state is from its inputs; None: it has reached them."""
+        self.again_before = again_before
+        self.outbox.silent = recomputing is not None and recomputing.is_silent(self.next_offsets)
         self.rejected: list[Outgoing] = []
         """Rejected records, sent at once. If they are sent again after a crash, they are equal."""
         self.truncated: dict[Topic, int] = dict.fromkeys(FACT_TYPES, 0)
@@ -133,6 +144,8 @@ class Partition:
         if one.next_offset > self.next_offsets.get(one.topic, 0):
             self.next_offsets[one.topic] = one.next_offset
             self.changed = True
+        if self.recomputing is not None:
+            self.recomputing.note(one.timestamps)
         return TakenSlice(accepted_at)
 
     def _take_in(self, one: Slice) -> npt.NDArray[np.int64]:
@@ -267,6 +280,26 @@ class Partition:
             self._poisoned = True
             raise
         self.outbox.add(finished)
+        if self.outbox.silent:
+            self._speak_if_due()
+        elif self.again_before is not None and self.outbox.pending.episodes < EMITTED_AGAIN:
+            self.again_before = self.engine.emit_again_before(self.again_before, EMITTED_AGAIN)
+
+    def _speak_if_due(self) -> None:
+        """Begin to emit, once all is read that another version has emitted: first what is held,
+        the latest first, as it may not have emitted that.
+        """
+        if self.recomputing is None or not self.recomputing.is_silent(self.next_offsets):
+            self.outbox.silent = False
+            self.again_before = OPEN
+
+    def recomputed(self) -> None:
+        """Say that the state has reached its inputs."""
+        self.recomputing = None
+        self.engine.version += 1
+        self.changed = True
+        if self.outbox.silent:
+            self._speak_if_due()
 
     def drop_departed(self, now: int) -> None:
         """Drop silent facilities, once all records were taken in (see `Engine.drop_departed`)."""
@@ -310,6 +343,8 @@ class Partition:
                 for (topic, outcome), count in sorted(self.engine.outcome_counts.items())
             ],
             "controls": dict(self.engine.controls),
+            "recomputing": None if self.recomputing is None else self.recomputing.stored(),
+            "again_before": self.again_before,
         }
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -52,8 +52,10 @@ from streams.kafka.naming import Naming
 from streams.kafka.producer import BATCH_BYTES
 from streams.kafka.schema import Slices
 from streams.kafka.security import addresses, faust_credentials
+from streams.kafka.state_version import state_group
 from streams.kafka.topics import LARGEST_RECORD, current_limits, plans
 from streams.kafka.transport import Transport
+from streams.kafka.versions import Version, other_groups
 from streams.metrics.exporter import REUSE_SECONDS, Exporter
 from streams.paging.desk import Desk, Known
 from streams.paging.links import signer_of
@@ -69,6 +71,7 @@ from streams.worker.holder import FoundRecords, Holder
 from streams.worker.lag import Lag
 from streams.worker.lookout import Lookout
 from streams.worker.reader import Reader
+from streams.worker.rivals import LOOK_SECONDS, Rivals
 from streams.worker.sink import Sink
 from streams.worker.work import Parts, Work
 
@@ -134,6 +137,7 @@ class App(faust.App):
     desk: Desk | None = None
     recorder: Recorder | None = None
     current_limits: Callable[[], dict[str, int]]
+    rivals: Rivals
     names = Naming()
     """What the broker calls the topics."""
     service_manager = ServiceManager()
@@ -151,6 +155,7 @@ class App(faust.App):
         await super().on_start()
         self.add_future(self.work.lookout.watch())  # Faust's own timers wait for the partitions
         self.add_future(self._keep_limits())
+        self.add_future(self._keep_fences())
         if self.desk is not None:
             self.add_future(self.desk.watch())
 
@@ -158,6 +163,13 @@ class App(faust.App):
         while True:
             await asyncio.sleep(LIMITS_SECONDS)
             self.work.sink.limits.update(await asyncio.to_thread(self.current_limits))
+
+    async def _keep_fences(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if await self.rivals.look():
+                for number in list(self.work.holder.held):
+                    self.work.holder.fence(number)
 
     async def on_stop(self) -> None:
         await self.work.drain()
@@ -170,11 +182,13 @@ def create_app(
     settings: Settings,
     clock: Callable[[], float] = time.time,
     limits: Mapping[str, int] | None = None,
+    others: Sequence[Version] = (),
 ) -> App:
     """The worker for `settings`. `clock` gives seconds since the epoch. `settings.partitions` must
     be the topics' actual number of partitions.
 
-    `limits` holds `max.message.bytes` of the output topics, as far as known.
+    `limits` holds `max.message.bytes` of the output topics, as far as known; `others` are the
+    groups of other state versions.
 
     Raises `SettingsError` if a secret or a certificate cannot be read.
     """
@@ -198,6 +212,7 @@ def create_app(
     sealing = Sealing(*state_keys(settings))
     for line in warnings(settings):
         log.warning(line)
+    app.rivals = Rivals(others, partial(other_groups, settings))
     work = app.work = new_work(
         app,
         settings,
@@ -208,6 +223,7 @@ def create_app(
         takings=Known if app.desk is None else app.desk.current,
         sealing=sealing,
         audit=Counts if app.recorder is None else app.recorder.counts_now,
+        rivals=app.rivals,
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
     slices = app.topic(*map(app.names.called, TOPICS), schema=Slices(), acks=False)
@@ -246,18 +262,19 @@ def new_work(
     takings: Callable[[], Known] = Known,
     sealing: Sealing = CLEAR,
     audit: Callable[[], Counts] = Counts,
+    rivals: Rivals | None = None,
 ) -> Work:
     """The parts of a worker and its exporter, put together. Nothing is registered with Faust yet.
 
     `found` gives the records that recovery found; `limits` as in `create_app`; `pressure` replaces
     the default one; `takings` says who has which page; `sealing` encrypts the stored state; `audit`
-    counts what was recorded.
+    counts what was recorded; `rivals` are the workers of other state versions.
     """
     policy, wall = settings.policy, settings.clock == "wall"
     pressure = pressure or Pressure()
     known = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
     known.update(limits)
-    holder = Holder(app, settings, policy, pseudonym, found)
+    holder = Holder(app, settings, policy, pseudonym, found, clock, rivals or Rivals())
     sink = Sink(app, known)
 
     def observe_delays(topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
@@ -352,7 +369,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
 def _faust(settings: Settings) -> App:
     """Faust's app for `settings`, with nothing registered yet."""
     return App(
-        settings.group,
+        state_group(settings.group),
         broker=[f"kafka://{address}" for address in addresses(settings)],
         broker_credentials=faust_credentials(settings),
         broker_client_id=settings.group,

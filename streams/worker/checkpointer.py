@@ -18,8 +18,8 @@ import structlog
 from faust.types import TP
 
 from streams.kafka.outgoing import Outgoing
-from streams.kafka.permissions import checkpoint_topic
 from streams.kafka.producer import Refused
+from streams.kafka.state_version import checkpoint_topic, edition_noted
 from streams.partitions.held import Held
 from streams.partitions.pressure import Pressure
 from streams.partitions.sealing import CLEAR, Sealing
@@ -111,6 +111,7 @@ class Checkpointer:
         place = self._topic, number
         part_bytes = max(self._sink.limits.of(self._topic) - PART_HEADROOM, PART_HEADROOM)
         # No await in between: the state, its pending records and its offsets must agree.
+        silent = partition.outbox.silent
         plan, rejected = held.checkpoints.plan(partition, part_bytes), partition.take_rejected()
         stored = dict(partition.next_offsets)
         reached = {TP(topic, number): offset for topic, offset in stored.items()}
@@ -131,7 +132,8 @@ class Checkpointer:
             held.refused = type(error.reason).__name__
             return
         held.stored_at, held.stored_offsets, held.refused = self._clock(), stored, None
-        await self._emit(held, plan.episodes, reached)
+        if not silent:  # a commit says what was emitted
+            await self._emit(held, plan.episodes, reached)
         with contextlib.suppress(Refused):  # superseded records stay, and are ignored
             await self._sink.store(place, plan.deletions)
 
@@ -145,10 +147,11 @@ class Checkpointer:
         wait for the next checkpoint, or are restored by another worker.
         """
         begin, confirmed = 0, -CONFIRMED_SECONDS
+        edition = edition_noted(held.partition.outbox.generation)
         while begin < len(episodes) or confirmed < 0:
             if monotonic() - confirmed >= CONFIRMED_SECONDS:
                 ours = self._holder.is_ours(held)
-                if not ours or not await self._app.consumer.commit_offsets(reached):
+                if not ours or not await self._app.consumer.commit_offsets(reached, edition):
                     held.partition.outbox.put_back(episodes[begin:])
                     break
                 confirmed = monotonic()

@@ -14,8 +14,10 @@ from analyzer import TOPICS, Policy
 from streams.partitions.checkpoint import Restored
 from streams.partitions.held import Held, take_hold
 from streams.partitions.partition import Partition
+from streams.partitions.recomputing import Recomputing
 from streams.partitions.sealing import Opened
 from streams.settings import Settings
+from streams.worker.rivals import Rivals
 
 FoundRecords = Callable[[int], AbstractContextManager[Mapping[bytes, bytes]]]
 """Gives the records found in the checkpoint topic, by partition number (see `store.Found.taken`).
@@ -34,12 +36,16 @@ class Holder:
         policy: Policy,
         pseudonym: Callable[[str], str],
         found: FoundRecords,
+        clock: Callable[[], float],
+        rivals: Rivals,
     ) -> None:
         self._app = app
         self._settings = settings
         self._policy = policy
         self._pseudonym = pseudonym
         self._found = found
+        self._clock = clock
+        self._rivals = rivals
         self.held: dict[int, Held] = {}
         self.recovered = False
         """Whether the state held is up to date.
@@ -97,6 +103,7 @@ class Holder:
                         self._policy,
                         partial(self._new_partition, number),
                     )
+                    self.fence(number)
                     if isinstance(found, Opened) and found.outdated:
                         log.info("the stored state is sealed anew", partition=number)
                         self.held[number].partition.changed = True
@@ -110,6 +117,11 @@ class Holder:
             log.error("state cannot be restored", error=str(error))
             await self._app.crash(error)
 
+    def fence(self, number: int) -> None:
+        """Make the editions of a partition exceed those of versions that this one replaces."""
+        outbox = self.held[number].partition.outbox
+        outbox.fence(self._rivals.fence(outbox.generation))
+
     def _new_partition(self, number: int, restored: Restored) -> Partition:
         settings = self._settings
         if restored.changed_policy:
@@ -120,6 +132,10 @@ class Holder:
                 partition=number,
                 settings=restored.changed_policy,
             )
+        now = round(self._clock() * 1000)
+        recomputing = Recomputing.read(restored.recomputing, now) or Recomputing(now)
+        if not restored.next_offsets:
+            recomputing.fresh, recomputing.emitted = True, self._rivals.emitted(number)
         return Partition(
             number,
             settings.partitions,
@@ -128,4 +144,6 @@ class Holder:
             self._pseudonym,
             settings.max_record_bytes,
             restored.outbox,
+            recomputing,
+            restored.again_before,
         )

@@ -18,8 +18,9 @@ from streams import logs
 from streams.access import Tokens
 from streams.container import in_container
 from streams.kafka.failures import forbidden
-from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.state_version import STATE_VERSION, checkpoint_topic, state_group
 from streams.kafka.topics import Finding, Topics, TopicsError
+from streams.kafka.versions import Version, other_groups
 from streams.service_manager import ServiceManager
 from streams.settings import Settings
 from streams.worker.app import create_app
@@ -34,19 +35,20 @@ class WorkerError(Exception):
 
 def run(settings: Settings) -> None:
     """Work until stopped. Raises `WorkerError`, `SettingsError`."""
-    partitions, limits, findings = _checked(settings)
+    partitions, limits, findings, others = _checked(settings)
     settings = settings.model_copy(update={"partitions": partitions})
     _check_port(settings)
     # not earlier: clients would log an absent broker in addition to our one line
     logs.set_up(settings.log_level)
     for finding in findings:
         log.warning("topic", topic=finding.topic, finding=finding.message)
-    app = create_app(settings, limits=limits)
+    app = create_app(settings, limits=limits, others=others)
     web = settings.web
     log.info(
         "worker starting",
         broker=settings.broker,
-        group=settings.group,
+        group=state_group(settings.group),
+        state_version=STATE_VERSION,
         page=f"{web.address}/",
         metrics=f"{web.address}/metrics",
     )
@@ -120,9 +122,9 @@ def spare_the_collector() -> None:
     gc.set_threshold(250_000, 20, 50)
 
 
-def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
-    """Check the topics: their number of partitions, `max.message.bytes` of the outputs, and
-    warnings.
+def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding], list[Version]]:
+    """Check the topics: their number of partitions, `max.message.bytes` of the outputs, warnings,
+    and the groups of other state versions.
 
     Raises `WorkerError` if the worker could not work on them.
     """
@@ -131,6 +133,7 @@ def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
             known.check_permissions()
             findings = known.check()
             existing, limits = known.partitions(), known.limits()
+            others = _others(settings, known)
     except TopicsError as error:
         raise WorkerError(str(error)) from None
     fatal = [one for one in findings if one.fatal]
@@ -140,7 +143,15 @@ def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding]]:
             f"topic {fatal[0].topic}: {fatal[0].message}{more}; run: alarm-fatigue topics "
             f"--broker {settings.broker}"
         )
-    return existing[TOPICS[0]], limits, findings
+    return existing[TOPICS[0]], limits, findings, others
+
+
+def _others(settings: Settings, known: Topics) -> list[Version]:
+    try:
+        return other_groups(settings, known.admin)
+    except TopicsError as error:  # without an upgrade there are none
+        log.warning(f"workers of other versions are not known: {error}")
+        return []
 
 
 def _why(settings: Settings, reason: BaseException | None) -> str:

@@ -25,6 +25,7 @@ from streams.worker.holder import Holder
 from streams.worker.lag import Lag
 from streams.worker.lookout import Lookout
 from streams.worker.reader import Reader
+from streams.worker.recomputation import Recomputation
 from streams.worker.sink import Sink
 from streams.worker.watchdog import NOT_DRAINED, STOP_SECONDS, Watchdog
 
@@ -75,6 +76,7 @@ class Work:
         self._departures = Departures(max_ahead is not None)
         self.holder, self.sink, self.pressure = parts.holder, parts.sink, parts.pressure
         self.reader, self.checkpointer, self.lag = parts.reader, parts.checkpointer, parts.lag
+        self.recomputation = Recomputation(self.holder, self.lag, clock)
         self.watchdog: Watchdog | None = None
         self.drained: bool | None = None
         """Whether the last checkpoint of an orderly end succeeded.
@@ -115,7 +117,8 @@ class Work:
         return self.lag.most_seconds()
 
     def advance(self) -> None:
-        """See `Reader.advance_all`."""
+        """See `Reader.advance_all`; what has reached its inputs by now is recomputed."""
+        self.recomputation.check()
         self.reader.advance_all()
 
     def health(self) -> Health:
@@ -131,6 +134,7 @@ class Work:
             self.lag.held_back(),
             self.exporter.unmeasured.count,
             self.reader.backpressure(),
+            self.recomputation.progress(),
         )
 
     def _losses(self) -> dict[str, Mapping[str, int]]:
@@ -154,6 +158,7 @@ class Work:
     async def tick(self) -> None:
         """Do everything that is due every second."""
         self.advance()
+        self.recomputation.report()
         answered = self.lookout.answers.last()
         if answered is not None:
             self.lag.check_transactions(answered)

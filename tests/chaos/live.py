@@ -219,7 +219,7 @@ def partitions_added(live: Live) -> None:
     """
     live.round("the start")
     with Topics(load(broker=live.broker.address, partitions=PARTITIONS)) as topics:
-        topics._admin.create_partitions(
+        topics.admin.create_partitions(
             dict.fromkeys(("alarms", "assignments", "responses", "labels"), PARTITIONS + 2)
         )
 

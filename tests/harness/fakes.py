@@ -21,7 +21,7 @@ class Client:
         self.consumer = self
         self.sent: list[Outgoing] = []
 
-    async def commit_offsets(self, offsets: dict[Any, int]) -> bool:
+    async def commit_offsets(self, offsets: dict[Any, int], note: str) -> bool:
         return bool(offsets)
 
     async def maybe_start_producer(self) -> Client:

@@ -8,7 +8,7 @@ import zlib
 import zstandard
 from kafka import KafkaProducer
 
-from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.state_version import checkpoint_topic
 from tests.harness.produce import (
     Place,
     Refused,

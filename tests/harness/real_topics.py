@@ -12,7 +12,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from analyzer import Topic
 from streams.dev.broker import Broker
-from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.state_version import checkpoint_topic
 from tests.harness.batches import sealed
 from tests.harness.devices import LOW_ALARM
 from tests.harness.workers import WorkerProcess, events, eventually, read

@@ -42,6 +42,7 @@ _OPERATIONS = {
     "Read": ACLOperation.READ,
     "Write": ACLOperation.WRITE,
     "Create": ACLOperation.CREATE,
+    "Delete": ACLOperation.DELETE,
     "Describe": ACLOperation.DESCRIBE,
     "DescribeConfigs": ACLOperation.DESCRIBE_CONFIGS,
     "All": ACLOperation.ALL,

@@ -17,7 +17,7 @@ from streams.archive import Archive
 from streams.dev.broker import Broker, free_port
 from streams.formats.archive_names import names_of_one
 from streams.formats.pseudonyms import Pseudonyms, keyed
-from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.state_version import checkpoint_topic
 from streams.partitions.sealing import Sealing
 from tests.harness.workers import (
     Message,

@@ -13,7 +13,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import InvalidTimestampError
 
 from streams.dev.broker import Broker, EmbeddedBroker
-from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.state_version import checkpoint_topic
 from streams.kafka.topics import Topics, plans
 from streams.settings import Settings, load
 from tests.harness.brokers import new_apache_kafka

@@ -18,8 +18,9 @@ from zstandard import ZstdCompressor, ZstdDecompressor
 
 from analyzer import TOPICS, Policy
 from analyzer.model.policy import HOUR
+from streams.kafka.state_version import STATE_VERSION
 from streams.partitions import checkpoint
-from streams.partitions.checkpoint import VERSION, CheckpointError, Checkpoints, Plan, restore
+from streams.partitions.checkpoint import CheckpointError, Checkpoints, Plan, restore
 from streams.partitions.held import take_hold
 from tests.harness.crashes import LINGERING, STEPS, Hospital, Log, act, parts_of, shuffled
 from tests.harness.partitions import (
@@ -273,7 +274,8 @@ def test_a_version_of_the_future_is_reported() -> None:
     }
     stored[MANIFEST] = ZstdCompressor().compress(msgspec.msgpack.encode(manifest))
     with pytest.raises(
-        CheckpointError, match=f"stored state has version 99, this program reads version {VERSION}"
+        CheckpointError,
+        match=f"stored state has version 99, this program reads version {STATE_VERSION}",
     ):
         restore(stored, POLICY)
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zstandard import ZstdCompressor, ZstdDecompressor
 
+from streams.kafka.state_version import STATE_VERSION
 from streams.partitions.checkpoint import (
     MANIFEST_BYTES,
     SHARD_BYTES,
-    VERSION,
     CheckpointError,
     damaged_manifests,
     is_key,
@@ -30,7 +30,7 @@ from tests.harness.partitions import MANIFEST, POLICY, new_partition, numbers, s
 
 pack = msgspec.msgpack.encode
 MINIMAL = {
-    "version": VERSION,
+    "version": STATE_VERSION,
     "edition": 1,
     "places": [],
     "policy": {},
@@ -51,11 +51,11 @@ JUNK = {
     "a list of four billion": compress(b"\xdd\xff\xff\xff\xff"),
     "too deep": compress(b"\x91" * 50_000),
     "text": compress(pack("manifest")),
-    "another shape": compress(pack({"version": VERSION, "places": "none"})),
+    "another shape": compress(pack({"version": STATE_VERSION, "places": "none"})),
     "negative offsets": compress(
         pack(
             {
-                "version": VERSION,
+                "version": STATE_VERSION,
                 "edition": 1,
                 "places": [],
                 "policy": {},

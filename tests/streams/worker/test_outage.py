@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from streams.dev.broker import Broker
-from streams.kafka.permissions import checkpoint_topic
+from streams.kafka.state_version import checkpoint_topic
 from tests.harness.brokers import new_apache_kafka
 from tests.harness.wards import (
     AT,

@@ -1,0 +1,103 @@
+"""Recomputation: ends the recomputing of each partition, and says how far the worker is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+import structlog
+
+from analyzer import TOPICS, Topic
+from streams.kafka.state_version import STATE_VERSION
+from streams.partitions.held import Held
+from streams.partitions.recomputing import FAR_RECORDS, Pace, Progress, shown
+from streams.worker.holder import Holder
+from streams.worker.lag import Lag
+
+LOG_SECONDS = 30.0
+"""How often the log says how far it is."""
+
+log = structlog.get_logger("alarm_fatigue")
+
+
+class Recomputation:
+    """Watches the partitions of `holder`. `clock` gives seconds since the epoch."""
+
+    def __init__(self, holder: Holder, lag: Lag, clock: Callable[[], float]) -> None:
+        self._holder = holder
+        self._lag = lag
+        self._clock = clock
+        self._pace = Pace()
+        self._begun: float | None = None
+        self._logged = 0.0
+
+    def check(self) -> None:
+        """End the recomputing of partitions that have reached the ends of their inputs."""
+        under_way = [
+            one for one in self._holder.held.values() if one.partition.recomputing is not None
+        ]
+        if not under_way:
+            return
+        lags = self._lag.records()
+        for held in under_way:
+            number = held.partition.number
+            waiting = {topic: lags.get((topic, number)) for topic in TOPICS}
+            known = {topic: lag for topic, lag in waiting.items() if lag is not None}
+            if len(known) == len(TOPICS):
+                _check(held, known)
+
+    def progress(self) -> Progress | None:
+        """How far it is; None if nothing is recomputed, or the broker has not said how much."""
+        found = {
+            held.partition.number: one
+            for held in self._holder.held.values()
+            if (one := held.partition.recomputing) is not None and one.ends is not None
+        }
+        if not found:
+            return None
+        slowest = min(found.values(), key=lambda one: one.share)
+        return Progress(
+            partitions=tuple(sorted(found)),
+            share=slowest.share,
+            span=max(one.span for one in found.values()),
+            fresh=any(one.fresh for one in found.values()),
+            reached=slowest.reached,
+            expected=self._pace.expected(slowest.share, self._clock()),
+        )
+
+    def report(self) -> None:
+        """Log how far it is, when it begins, now and then, and when it is over."""
+        found, now = self.progress(), monotonic()
+        if found is None:
+            if self._begun is not None and self._holder.recovered:
+                log.info("recomputed: the figures are complete", seconds=round(now - self._begun))
+                self._begun = None
+            self._pace = Pace()
+            return
+        if self._begun is None:
+            self._begun = now
+        elif now - self._logged < LOG_SECONDS:
+            return
+        self._logged = now
+        log.info(
+            found.says,
+            state_version=STATE_VERSION,
+            partitions=list(found.partitions),
+            read_up_to=shown(None if found.reached is None else found.reached / 1000),
+            expected_end=shown(found.expected),
+        )
+
+
+def _check(held: Held, waiting: dict[Topic, int]) -> None:
+    """`waiting`: the records of each topic that were not taken in yet."""
+    partition = held.partition
+    one, offsets = partition.recomputing, partition.next_offsets
+    if one is None:
+        return
+    if one.ends is None:
+        one.ends_at({topic: offsets.get(topic, 0) + waiting[topic] for topic in TOPICS})
+        if not one.fresh and sum(waiting.values()) <= FAR_RECORDS:
+            partition.recomputed()
+            return
+    if one.is_over(offsets):
+        partition.recomputed()

@@ -1,0 +1,61 @@
+"""Rivals: the workers of other state versions, who emit to the same topics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from analyzer import TOPICS, Topic
+from streams.kafka.state_version import PLAIN, STATE_VERSION, first_edition
+from streams.kafka.topics import TopicsError
+from streams.kafka.versions import Version, turn
+
+LOOK_SECONDS = 60.0
+"""How often a worker looks for workers of other versions that have come or gone."""
+
+log = structlog.get_logger("alarm_fatigue")
+
+
+class Rivals:
+    """What is known of the groups of other versions. `look` asks the broker, and may block."""
+
+    def __init__(
+        self, found: Sequence[Version] = (), look: Callable[[], list[Version]] | None = None
+    ) -> None:
+        self._found = list(found)
+        self._look = look
+        self._refused = False
+
+    def emitted(self, partition: int) -> dict[Topic, int]:
+        """How far other versions have emitted what follows from a partition of the inputs."""
+        return {
+            topic: most
+            for topic in TOPICS
+            if (
+                most := max(
+                    (one.offsets.get((topic, partition), 0) for one in self._found), default=0
+                )
+            )
+        }
+
+    def fence(self, generation: int) -> int:
+        """What the editions of this version must exceed; `generation` is its latest so far."""
+        if STATE_VERSION == PLAIN and not self._found:
+            return generation
+        return max(generation, first_edition(STATE_VERSION, turn(self._found, generation)))
+
+    async def look(self) -> bool:
+        """Look for groups of other versions; returns whether the broker has answered."""
+        if self._look is None:
+            return False
+        try:
+            self._found = await asyncio.to_thread(self._look)
+        except TopicsError as error:
+            if not self._refused:
+                log.warning(f"workers of other versions are not known: {error}")
+            self._refused = True
+            return False
+        self._refused = False
+        return True
