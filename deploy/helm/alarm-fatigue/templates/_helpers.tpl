@@ -72,7 +72,7 @@ annotations:
 {{- if and (gt (int .Values.worker.replicas) (int .Values.topics.partitions)) (not .Values.keda.enabled) }}{{ fail (printf "worker.replicas: expected topics.partitions (%d) at most" (int .Values.topics.partitions)) }}{{ end -}}
 {{- if gt (int .Values.keda.maxReplicas) (int .Values.topics.partitions) }}{{ fail (printf "keda.maxReplicas: expected topics.partitions (%d) at most" (int .Values.topics.partitions)) }}{{ end -}}
 {{- with .Values.archive -}}
-{{- if and .onPage (not (and .enabled .persistence.enabled (hasPrefix "/var/lib/alarm-fatigue/" .to))) }}{{ fail "archive.onPage: expected archive.enabled and archive.persistence.enabled, and archive.to in /var/lib/alarm-fatigue" }}{{ end -}}
+{{- if and .onPage (not (and .enabled (or (contains "://" .to) (and .persistence.enabled (hasPrefix "/var/lib/alarm-fatigue/" .to))))) }}{{ fail "archive.onPage: expected archive.enabled and archive.persistence.enabled, and archive.to in /var/lib/alarm-fatigue; or a URL in archive.to" }}{{ end -}}
 {{- end -}}
 {{- $sasl := hasPrefix "SASL_" .Values.kafka.securityProtocol -}}
 {{- if and $sasl (not .Values.kafka.sasl.mechanism) }}{{ fail (printf "kafka.sasl.mechanism: expected one, as kafka.securityProtocol is %s" .Values.kafka.securityProtocol) }}{{ end -}}
@@ -319,7 +319,12 @@ env:
 env:
   {{- toYaml $values.extraEnv | nindent 2 }}
 {{- end }}
-{{- with $values.extraEnvFrom }}
+{{- $from := $values.extraEnvFrom }}
+{{- $archive := $root.Values.archive }}
+{{- if and $archive.existingSecret (or (eq (index . 1) "archive") (and (eq (index . 1) "worker") $archive.onPage)) }}
+{{- $from = prepend $from (dict "secretRef" (dict "name" $archive.existingSecret)) }}
+{{- end }}
+{{- with $from }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
