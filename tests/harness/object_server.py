@@ -7,7 +7,6 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
@@ -45,12 +44,12 @@ class Server:
         if what == "unavailable":
             return _answer(start, "503 Slow Down")
         if what == "not implemented":
-            return _answer(start, "501 Not Implemented", _NOT_IMPLEMENTED)
+            return _answer(start, "501 Not Implemented", _error("NotImplemented"))
+        if what == "denied":
+            return _answer(start, "403 Forbidden", _error("AccessDenied"))
         if what == "unconditional":
             environ.pop("HTTP_IF_MATCH", None)
             environ.pop("HTTP_IF_NONE_MATCH", None)
-        if what == "slow":
-            time.sleep(float(fault["seconds"]) if fault else 0)
         kept: list[Any] = []
         with self._turn:
             parts = list(self._moto(environ, lambda *some: kept.extend(some)))
@@ -67,7 +66,8 @@ class Server:
         return None
 
 
-_NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>a header</Message></Error>"
+def _error(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
 
 
 def _answer(start: Callable[..., Any], status: str, body: bytes = b"") -> list[bytes]:

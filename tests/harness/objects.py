@@ -54,8 +54,10 @@ class ObjectServer:
         return name
 
     def fail(self, what: str, key: str = "", method: str = "PUT", times: int = 1) -> None:
-        """The next requests about keys that contain `key`: `unavailable` and `not implemented` are
-        answered so, of `lost` nobody hears the answer, `unconditional` ignores conditions.
+        """What happens to the next requests about keys that contain `key`.
+
+        They are answered with `unavailable`, `not implemented` or `denied`; they are carried out
+        and the answer is `lost`; or they are carried out without their conditions, `unconditional`.
         """
         fault = {"what": what, "key": key, "method": method, "times": times}
         self._ask("POST", "/_faults", json.dumps([fault]).encode())
