@@ -132,7 +132,7 @@ class Checkpointer:
             held.refused = type(error.reason).__name__
             return
         held.stored_at, held.stored_offsets, held.refused = self._clock(), stored, None
-        if not silent:  # a commit says what was emitted
+        if reached and not silent:  # a commit says what was emitted; without offsets it is refused
             await self._emit(held, plan.episodes, reached)
         with contextlib.suppress(Refused):  # superseded records stay, and are ignored
             await self._sink.store(place, plan.deletions)

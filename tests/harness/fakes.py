@@ -22,7 +22,9 @@ class Client:
         self.sent: list[Outgoing] = []
 
     async def commit_offsets(self, offsets: dict[Any, int], note: str) -> bool:
-        return bool(offsets)
+        if not offsets:  # as aiokafka does
+            raise ValueError(offsets)
+        return True
 
     async def maybe_start_producer(self) -> Client:
         return self

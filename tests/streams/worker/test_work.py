@@ -50,6 +50,22 @@ def test_between_a_rebalance_and_its_state_nothing_is_emitted_though_the_group_t
     asyncio.run(live())
 
 
+def test_a_partition_that_has_read_nothing_is_stored_without_a_commit() -> None:
+    async def live() -> None:
+        client = Client()
+        work = new_work(client, Settings(), str, time, nothing_found)
+        batches = Batches(client.sent)
+        work.sink.producer = batches  # type: ignore[assignment]
+        held = work.holder.held[0] = take_hold(None, {}, POLICY, new_partition)
+        await work.holder.take_over({0})
+        held.partition.changed = True
+        await work.checkpointer.checkpoint()
+        assert batches.stored
+        assert client.sent == []
+
+    asyncio.run(live())
+
+
 @pytest.mark.parametrize(("rebalances", "generation"), [(8, 4), (7, 5)])
 def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalance_has_begun(
     rebalances: int, generation: int
