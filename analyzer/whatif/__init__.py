@@ -43,7 +43,7 @@ from analyzer.whatif.levers import (
     sides,
 )
 from analyzer.whatif.placebo import Placebos
-from analyzer.whatif.presence import presence
+from analyzer.whatif.presence import presence_of
 from analyzer.whatif.proposal import (
     Part,
     Proposal,
@@ -127,7 +127,7 @@ __all__ = [
     "judge",
     "kept",
     "limits_worth_trying",
-    "presence",
+    "presence_of",
     "propose",
     "room",
     "search",

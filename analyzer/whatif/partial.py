@@ -16,7 +16,7 @@ import numpy as np
 from analyzer.arrays import Flags, Floats, Numbers
 from analyzer.model.policy import HOUR, MINUTE
 from analyzer.whatif.episode_table import Recorded
-from analyzer.whatif.presence import IMPLAUSIBLE, presence
+from analyzer.whatif.presence import IMPLAUSIBLE, presence_of
 from analyzer.whatif.rates import DAY, LEAST_DAYS
 from analyzer.whatif.reasons import Reason
 
@@ -140,7 +140,7 @@ def _taken(
 ) -> tuple[int, bool] | None:
     """When `theirs` began (True) or ended (False) while `ours` lost or gained about as many."""
     begin, end = window
-    feed = presence(recorded.start[theirs], recorded.span)
+    feed = presence_of(recorded.start[theirs], recorded.span)
     if feed.began(recorded.span[0]) and begin < feed.first < end:
         when, new = feed.first, True
     elif feed.ended(recorded.span[1]) and begin < feed.last < end:
@@ -169,7 +169,7 @@ def _beds(recorded: Recorded, here: Flags, unit: int, window: tuple[int, int]) -
     beds = np.unique(recorded.bed[rows]).tolist()
     ended, began = [], []
     for bed in beds:
-        feed = presence(recorded.start[rows[recorded.bed[rows] == bed]], recorded.span)
+        feed = presence_of(recorded.start[rows[recorded.bed[rows] == bed]], recorded.span)
         if feed.ended(recorded.span[1]) and begin < feed.last < end - LEAST_DAYS * DAY:
             ended.append(feed.last)
         if feed.began(recorded.span[0]) and begin + LEAST_DAYS * DAY < feed.first < end:

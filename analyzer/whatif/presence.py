@@ -49,7 +49,7 @@ class Presence:
         return self.last < end
 
 
-def presence(start: Numbers, span: tuple[int, int]) -> Presence:
+def presence_of(start: Numbers, span: tuple[int, int]) -> Presence:
     """Of the feed with alarms at `start` (ms), in a recording of this `span`."""
     begin, end = span
     moments = np.sort(start)

@@ -16,7 +16,7 @@ import numpy as np
 from analyzer.arrays import Flags
 from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.partial import TOGETHER, alike, in_part, silent_hours
-from analyzer.whatif.presence import Presence, missing_days, presence
+from analyzer.whatif.presence import Presence, missing_days, presence_of
 from analyzer.whatif.rates import DAY, LEAST_DAYS
 from analyzer.whatif.reasons import Excluded, ExclusionKind, Reason
 
@@ -60,7 +60,7 @@ def look_at_feeds(
         return feed.first < end
 
     for unit in np.unique(recorded.unit[changed]).tolist():
-        feed = presence(recorded.start[recorded.unit == unit], span)
+        feed = presence_of(recorded.start[recorded.unit == unit], span)
         missing |= missing_days(feed.missing, at)
         if feed.ended(span[1]) and feed.last < end:
             reasons.append(_of_unit(recorded, unit, feed.last, "feed_stopped"))
@@ -69,7 +69,7 @@ def look_at_feeds(
             reasons.append(_of_unit(recorded, unit, feed.first, "feed_began"))
             missing |= missing_days([(begin, feed.first)], at)
         else:
-            own = presence(recorded.start[changed & (recorded.unit == unit)], span)
+            own = presence_of(recorded.start[changed & (recorded.unit == unit)], span)
             if own.ended(span[1]) and own.last < end:
                 reasons.append(_of_type(recorded, changed, unit, own.last, "type_stopped"))
                 missing |= missing_days([(own.last, end)], at)
@@ -90,8 +90,8 @@ def look_at_feeds(
     control = control.copy()
     for unit in np.unique(recorded.unit[control]).tolist():
         here = recorded.unit == unit
-        feed = presence(recorded.start[here], span)
-        own = presence(recorded.start[here & control], span)
+        feed = presence_of(recorded.start[here], span)
+        own = presence_of(recorded.start[here & control], span)
         lost = missing_days(feed.missing, at)
         days = range((begin - at) // DAY, (end - at) // DAY)
         found: tuple[ExclusionKind, int] | None = None
@@ -122,7 +122,7 @@ def _of_unit(
     for other, (where, called) in enumerate(recorded.units):
         if where != facility or other == unit:
             continue
-        feed = presence(recorded.start[recorded.unit == other], recorded.span)
+        feed = presence_of(recorded.start[recorded.unit == other], recorded.span)
         begins = feed.began(recorded.span[0]) and abs(feed.first - when) <= TOGETHER
         ends = feed.ended(recorded.span[1]) and abs(feed.last - when) <= TOGETHER
         if begins if kind == "feed_stopped" else ends:
@@ -149,7 +149,7 @@ def _of_type(
         like = next((mine for mine in own if alike(recorded, mine, one)), None)
         if like is None:
             continue
-        found = presence(recorded.start[here & (recorded.type == one)], recorded.span)
+        found = presence_of(recorded.start[here & (recorded.type == one)], recorded.span)
         begins = found.began(recorded.span[0]) and abs(found.first - when) <= TOGETHER
         ends = found.ended(recorded.span[1]) and abs(found.last - when) <= TOGETHER
         if begins if kind == "type_stopped" else ends:

@@ -147,7 +147,9 @@ def _left_out(days: Sequence[WeekDay], least: int) -> str | None:
     if not days:
         return "the archive holds nothing of this unit in the last 14 days"
     last = days[len(days) // 2 :]
-    counts = {why: sum(one.left_out == why for one in last) for why in ("small", "silent")}
+    counts = {
+        why: sum(one.left_out == why for one in last) for why in ("small", "silent", "broken")
+    }
     told = []
     if counts["small"]:
         told.append(
@@ -156,6 +158,8 @@ def _left_out(days: Sequence[WeekDay], least: int) -> str | None:
         )
     if counts["silent"]:
         told.append(f"{_days(counts['silent'])} not in the archive")
+    if counts["broken"]:
+        told.append(f"{_days(counts['broken'])} only in part in the archive")
     return "; ".join(told) or None
 
 

@@ -65,6 +65,10 @@ class Section:
     beds: int
     silent_days: tuple[str, ...]
     """Days of which the archive holds nothing of it: not counted as quiet."""
+    silent_before: int
+    """How many days of the span before it is nothing of."""
+    responded: bool
+    """Whether any response is recorded."""
     silent_hours: int
     """Hours of units on the other days of which it holds nothing, against their usual rate."""
     cut_days: tuple[str, ...]
@@ -213,6 +217,11 @@ def _read(
     )
 
 
+def _silent_before(units: Sequence[Both]) -> int:
+    known = [one.before.seen | one.before.cut for one in units if one.before is not None]
+    return int((~np.any(known, axis=0)).sum()) if known else 0
+
+
 def _section(unit: str | None, units: Sequence[Both], count: int) -> Section:
     rows, every = top_types(units)
     seen, cut = (
@@ -224,6 +233,8 @@ def _section(unit: str | None, units: Sequence[Both], count: int) -> Section:
         sum(int(one.now.alarms.sum()) for one in units),
         sum(len(one.now.beds) for one in units),
         tuple(dates[~seen & ~cut].tolist()),
+        _silent_before(units),
+        any(bool(one.now.responded.any()) for one in units),
         sum(int((one.now.silent & one.now.seen[one.grid.day]).sum()) for one in units),
         tuple(dates[cut].tolist()),
         tuple(figures(units)),

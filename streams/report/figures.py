@@ -119,7 +119,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
             units,
             _answered(rank),
             "alarms with a response / alarms, in hours with at least "
-            f"{units[0].now.fewest} clinicians",
+            f"{units[0].now.fewest} clinicians, on days with any response",
             "response-times",
             missing=hidden_hours(units),
         )

@@ -20,11 +20,14 @@ def why(units: Sequence[Both], key: str) -> str:
         return f"fewer than {LEAST_KNOWN} clinical alarms of known class"
     if key in ("coverage", "chattering", "fleeting", "stale"):
         return "no such alarms"
+    of_responses = key.startswith(("response", "answered"))
+    if of_responses and not any(one.now.responded.any() for one in units):
+        return "no response is recorded"
     if not any(one.now.people.anybody.any() for one in units):
         return "no roster: nobody is known to have been on duty"
     if not any(one.now.people.enough.any() for one in units):
         return f"withheld: no hour with at least {units[0].now.fewest} clinicians on duty"
-    if key != "response" and not any(one.now.people.large.any() for one in units):
+    if not of_responses and not any(one.now.people.large.any() for one in units):
         return "unknown: clinicians had several names at once (see docs/archive.md)"
     return "no such alarms or responses"
 

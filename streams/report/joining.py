@@ -51,6 +51,7 @@ def joined(parts: Sequence[UnitDays], grids: Sequence[Grid]) -> UnitDays:
         along("cut"),
         along("present"),
         along("silent"),
+        along("responded"),
         along("shown"),
         np.concatenate(by_name("alarms", beds, "beds"), axis=-1),
         np.concatenate(by_name("rostered", beds, "beds"), axis=-1),

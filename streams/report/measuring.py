@@ -38,7 +38,9 @@ class Responses:
     hour: Numbers
     rank: npt.NDArray[np.int8]
     alarms: Numbers
-    """(rank, day): alarms of shown hours, with or without a response."""
+    """(rank, day): alarms of shown hours, with or without a response, on days with any response: a
+    feed that is cut off is no unanswered alarm.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class UnitDays:
     """How many days each is: less than one where it is cut, and without its silences."""
     silent: Flags
     """By hour: whether the archive holds nothing of it, although it should."""
+    responded: Flags
+    """Whether any response to an alarm of the day is recorded."""
     shown: Flags
     """By hour: whether enough clinicians stand behind it, or none that is known."""
     alarms: Numbers
@@ -157,6 +161,8 @@ def measured(
     counts[counts] = shown[hour[counts]]
     answered = alarms.answered[chosen]
     has = counts & (answered < NEVER)
+    responded = np.zeros(days, np.bool_)
+    responded[day[answered < NEVER]] = True
     ranks, classes = len(PRIORITIES), len(CLASSES)
     return UnitDays(
         name,
@@ -165,6 +171,7 @@ def measured(
         seen_days & groups.cut,
         np.where(grid.whole, 1.0, np.diff(grid.edges) / _DAY) * (1 - quiet / np.diff(grid.edges)),
         silent | ~seen_days[grid.day],
+        responded,
         shown,
         tally(None, (len(beds), ranks, classes, days), bed, rank, klass, day),
         tally(on_roster, (len(beds), ranks, classes, days), bed, rank, klass, day),
@@ -192,7 +199,7 @@ def measured(
             day[has],
             hour[has],
             alarms.rank[chosen][has],
-            tally(counts, (ranks, days), rank, day),
+            tally(counts & responded[day], (ranks, days), rank, day),
         ),
         fewest,
     )

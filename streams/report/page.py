@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from analyzer import Policy
+from analyzer.history import LEAST_DAYS
 from streams.files.alarm_words import short_name
 from streams.files.findings import advice_words, seen_words
 from streams.files.provenance import Provenance
@@ -100,9 +101,9 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
     known = by_key(section.figures)
     words = {
         "alarms_per_bed_day.all": "alarms per bed and day",
-        "nonactionable_ratio": "of clinical alarms of known class were non-actionable",
-        "response_median.high": "until half of the answered high-priority alarms had a response",
-        "clinician_overloaded": "of the time on duty was overloaded",
+        "nonactionable_ratio": "non-actionable, of clinical alarms of known class",
+        "response_median.high": "median time to a response, high priority",
+        "clinician_overloaded": "of the time on duty in the state overloaded",
     }
     yield '<div class="facts">'
     for key in _HEADLINE:
@@ -121,6 +122,11 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
             f"{len(of.grid.dates)} days ({_listed(section.silent_days)}). They are left out, not "
             "counted as quiet.</div>"
         )
+    if section.silent_before:
+        yield (
+            f'<div class="note">Of the period before, the archive holds nothing of '
+            f"{section.silent_before} of {len(of.before.dates)} days. These are left out.</div>"
+        )
     if section.silent_hours:
         yield (
             f'<div class="note">The archive holds nothing of {section.silent_hours:,} more hours, '
@@ -134,7 +140,13 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
             "left out. A report from midnight to midnight has them.</div>"
         )
     unknown = known["coverage"]
-    if unknown.value is not None and unknown.value < 0.8:
+    if not section.responded:
+        yield (
+            '<div class="note">No response to any alarm is recorded. So only short alarms and '
+            "reviewed ones have a class, and the non-actionable share is about these alone: it "
+            "does not say that the others needed no action.</div>"
+        )
+    elif unknown.value is not None and unknown.value < 0.8:
         yield (
             f'<div class="note">Of {percent(1 - unknown.value)} of the clinical alarms it is '
             "unknown whether anybody needed to act, as interventions were not recorded. The "
@@ -150,6 +162,11 @@ def _figures(section: Section, _: Hospital) -> Iterator[str]:
     known = by_key(section.figures)
     for title, keys in GROUPS:
         some = [known[key] for key in keys]
+        reasons = {one.why for one in some}
+        if len(reasons) == 1 and some[0].why is not None:
+            told = some[0].why.removeprefix("withheld: ")
+            yield f"<h3>{escape(title)}</h3><p>Not shown: {escape(told)}.</p>"
+            continue
         shared = {one.n for one in some}
         alike = f"Counted: {some[0].n}." if len(shared) == 1 else ""
         missing = {one.missing for one in some}
@@ -190,6 +207,9 @@ def _figure_row(one: Figure, says_n: bool, says_missing: bool) -> tuple[bool, li
 
 def _when(section: Section, of: Hospital) -> Iterator[str]:
     yield "<h3>When the alarms come</h3>"
+    if not section.heat.hours.any():
+        yield f"<p>Not shown: fewer than {of.fewest} clinicians in each hour.</p>"
+        return
     yield figure(
         heat_map(section.heat),
         f"Alarms in an hour{'' if section.unit else ' of one unit'}, by weekday and hour of the "
@@ -382,9 +402,10 @@ def _definitions(fewest: int) -> Iterator[str]:
         "<p>A difference in bold is hardly chance: its 95 % interval does not contain 0. Of twenty "
         "differences that are chance alone, one is bold, too. Intervals take into account that "
         "beds differ (jackknife over beds) and that neighbouring days are alike (an autoregressive "
-        "process). Figures about people, and figures by hour or shift, are sums over hours of a "
-        f"unit behind which at least {fewest} clinicians stand, so that no difference of two "
-        "figures or reports tells anything about fewer.</p>"
+        f"process); with fewer than {LEAST_DAYS} days on one side they are unknown. Figures about "
+        "people, and figures by hour or shift, are sums over hours of a unit behind which at least "
+        f"{fewest} clinicians stand, so that no difference of two figures or reports tells "
+        "anything about fewer.</p>"
     )
 
 

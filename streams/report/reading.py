@@ -142,7 +142,7 @@ def read_alarms(
     signal = numbered(of_bed.astype(np.int64) * len(keys) + type_codes)[1]
     lists = found["clinicians"]
     lengths = lists.list.len().fill_null(0).to_numpy()
-    people, who = Names.coded(lists.filter(lists.list.len() > 0).explode())
+    people, who = Names.coded(lists.filter(lists.list.len() > 0).explode(empty_as_null=False))
     return Alarms(
         units.known,
         beds.known,

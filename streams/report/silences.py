@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.history import Spans
-from analyzer.whatif import presence
+from analyzer.whatif import presence_of
 from streams.report.reading import QUARTER
 from streams.report.span import Grid
 
@@ -19,7 +19,7 @@ def silences(seen: Numbers, grid: Grid) -> Spans:
     """Of one unit; `seen` are the quarters of an hour in which an episode of any kind started (ms
     since 1970, ascending).
     """
-    found = presence(seen, (grid.begin, grid.end))
+    found = presence_of(seen, (grid.begin, grid.end))
     stretches = [(since + QUARTER, until) for since, until in found.missing]
     if found.first > grid.begin:
         stretches.append((grid.begin, found.first))

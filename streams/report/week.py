@@ -43,8 +43,12 @@ Floats = npt.NDArray[np.float64]
 DAYS = 7
 POLITE = 10
 """How much the process steps back behind others, such as the worker (`os.nice`)."""
-SILENT, SMALL = "silent", "small"
-"""Why a day is left out: the archive holds nothing of it; too few clinicians stand behind it."""
+SILENT, BROKEN, SMALL = "silent", "broken", "small"
+"""Why a day is left out: the archive holds nothing of it; nothing of some of its hours, although so
+long a silence is implausible; too few clinicians stand behind it.
+"""
+BROKEN_HOURS = 2
+"""A day with more silent hours than these is left out (our own, as for days in `compare`)."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -121,6 +125,8 @@ def _day(
     about = grid.dates[place].isoformat(), edges[place], edges[place + 1]
     if not of.seen[place]:
         return Day(*about, SILENT)
+    if of.silent[grid.day == place].sum() > BROKEN_HOURS:
+        return Day(*about, BROKEN)
     if small[place]:
         return Day(*about, SMALL)
     by_class = of.alarms[..., place].sum(axis=(0, 1))

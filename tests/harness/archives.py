@@ -50,6 +50,8 @@ class Place:
     """(unit, day): days of which nothing was recorded."""
     gap: tuple[int, int] | None = None
     """The hours (from, to), counted from the beginning, of which nothing was recorded."""
+    mute: range = range(0)
+    """Days on which no response was recorded."""
     burst: str | None = None
     """A unit whose first clinician has 40 more alarms and a slow response every night."""
     weekly: bool = False
@@ -110,7 +112,7 @@ class Place:
             "clinicians": [self.nurse(unit, bed, at)] if self.roster else [],
             "class": klass,
             "basis": None,
-            "first_response": None if answered is None else at + answered,
+            "first_response": None if answered is None or day in self.mute else at + answered,
         }
 
     def nurse(self, unit: str, bed: int, at: int) -> str:

@@ -18,8 +18,9 @@ class WeekDay(Struct, frozen=True):
     left_out: Annotated[
         str | None,
         one_of(
-            ["silent", "small", None],
-            "silent: the archive holds nothing of it; small: fewer clinicians than "
+            ["silent", "broken", "small", None],
+            "silent: the archive holds nothing of it; broken: nothing of over two hours of it, "
+            "although so long a silence is implausible; small: fewer clinicians than "
             "`privacy.smallest_group` stand behind some hour of it",
         ),
     ]

@@ -10,7 +10,7 @@ const MEASURES = [
   { is: "nonactionable", value: (day) => day.nonactionable, shown: percent, most: 1 },
   { is: "overloaded", value: (day) => day.overloaded_hours, shown: hours, least: 1 },
 ];
-const LEFT_OUT = { silent: "not in the archive", small: "not shown" };
+const LEFT_OUT = { silent: "not in the archive", broken: "only in part in the archive", small: "not shown" };
 
 function hours(value) {
   return value >= 1 || value === 0 ? `${Number(value.toFixed(1))}\u00a0h` : `${Math.round(60 * value)}\u00a0min`;

@@ -114,6 +114,14 @@ def test_a_night_with_new_names_does_not_make_a_small_group_large(tmp_path: Path
         assert {one.left_out for one in days} == {"small"}
 
 
+def test_a_day_with_an_interrupted_feed_is_no_quiet_day(tmp_path: Path) -> None:
+    place = replace(PLACE, units={"ICU": 6}, gap=(18 * 24 + 3, 18 * 24 + 21))
+    answer = found(place, tmp_path / "archive")
+    assert [one.left_out for one in answer.days[7:]] == [None] * 5 + ["broken", None]
+    assert answer.days[-2].alarms is None
+    assert answer.nothing == "1 day is only in part in the archive"
+
+
 def test_a_silent_day_is_no_quiet_day(tmp_path: Path) -> None:
     place = replace(PLACE, units={"ICU": 6}, silent=frozenset({("ICU", 18)}))
     answer = found(place, tmp_path / "archive")

@@ -94,7 +94,21 @@ def test_without_a_span_before_there_are_no_differences(tmp_path: Path) -> None:
     assert not found.has_before
     assert all(one.change is None for one in found.sections[0].figures)
     text = page([found], Policy(), document([found], Policy()), MADE)
-    assert "the archive holds nothing of the span before it" in text
+    assert "the archive holds nothing of the period before it" in text
+
+
+def test_without_responses_nothing_counts_as_unanswered(tmp_path: Path) -> None:
+    """Neither in a whole span, nor on the days on which their feed was cut off."""
+    [mute] = of(Place(units={"MICU": 6}, mute=range(21)), tmp_path / "mute").sections
+    figures = by_key(mute.figures)
+    for key in ("answered.high", "response_median.high"):
+        assert (figures[key].value, figures[key].why) == (None, "no response is recorded")
+    assert not mute.responded
+    [cut] = of(Place(units={"MICU": 6}, mute=range(9, 11)), tmp_path / "cut").sections
+    [usual] = of(Place(units={"MICU": 6}), tmp_path / "usual").sections
+    share, expected = (by_key(one.figures)["answered.high"] for one in (cut, usual))
+    assert share.value == pytest.approx(expected.value, abs=0.1)
+    assert share.below < 0.8 * (expected.below or 0)
 
 
 def test_an_empty_span_is_an_error(tmp_path: Path) -> None:
