@@ -7,7 +7,7 @@ episodes that it belongs to: see `contributions`.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,10 +108,14 @@ class Cover:
                     return True
         return False
 
-    def drop_before(self, moments: list[int]) -> None:
-        """Forget times before the moment of the facility (ms, by number)."""
+    def drop_before(self, moments: list[int], closings: Mapping[int, int], length: int) -> None:
+        """Forget what no episode needs that is classified from now on: times more than `length`
+        (ms) before the moment of the facility (by number), or before the earliest closing of its
+        held episodes, by unit.
+        """
         for unit, of_unit in list(self._units.items()):
-            limit = moments[self._numbers.by_number[unit][0]]
+            moment = moments[self._numbers.by_number[unit][0]]
+            limit = min(moment, closings.get(unit, moment)) - length
             for action, known in list(of_unit.items()):
                 index = bisect_left(known, limit)
                 if index:

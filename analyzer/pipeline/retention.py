@@ -72,7 +72,7 @@ def evict(
     # A held episode may be reclassified, and the coverage that it needs begins before it does. Of
     # complete history, in which an alarm may be mentioned long after its end, all coverage stays.
     if not state.is_complete:
-        state.cover.drop_before([moment - state.policy.cover for moment in limits])
+        state.cover.drop_before(limits, _oldest_closings(state), state.policy.cover)
     state.overload.evict(horizon)
     _sweep(state)
     return True
@@ -115,6 +115,18 @@ def _oldest_alarms(state: State) -> tuple[dict[int, int], dict[int, int]]:
     rows = table.existing()
     static, start = table.static[rows], table.start[rows]
     return _least(statics.bed[static], start), _least(statics.bed_name[static], start)
+
+
+def _oldest_closings(state: State) -> dict[int, int]:
+    """By unit, the earliest end of an action window (ms) of a held episode that is over.
+
+    It lies behind the horizon where the episode was mentioned again after its end.
+    """
+    table = state.table
+    rows = table.existing()
+    rows = rows[table.end[rows] < OPEN]
+    closings = table.end[rows] + state.policy.action_window
+    return _least(state.statics.unit[table.static[rows]], closings)
 
 
 def _least(numbers: Codes, values: Numbers) -> dict[int, int]:

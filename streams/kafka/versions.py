@@ -181,9 +181,13 @@ def remove(settings: Settings, wanted: Iterable[Version]) -> Iterator[str]:
         for one in wanted:
             if one.group:
                 group = state_group(settings.group, one.version)
-                for error in admin.delete_groups([group]).values():
-                    if error.errno:
-                        raise error
+                said = admin.delete_groups([group]).get(group)
+                if said != "OK":
+                    raise TopicsError(
+                        f"the broker at {settings.broker} does not delete group {group} ({said}): "
+                        "a worker may have joined it; what `state` needs is printed by: "
+                        "alarm-fatigue topics acls --command state"
+                    )
                 yield f"group {group}"
             if one.topic:
                 topic = checkpoint_topic(settings.group, one.version)

@@ -37,6 +37,7 @@ UNITS = {
     "recipients_dropped": "recipients",
     "build_info": "always 1",
     "pseudonym_key_info": "always 1",
+    "state_info": "always 1",
 }
 """Units of metrics whose names do not end with one."""
 _ENDINGS = {

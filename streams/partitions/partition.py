@@ -297,7 +297,7 @@ class Partition:
         """Say that the state has reached its inputs."""
         self.recomputing = None
         self.engine.version += 1
-        self.changed = True
+        self.changed |= bool(self.next_offsets)
         if self.outbox.silent:
             self._speak_if_due()
 

@@ -9,8 +9,8 @@ import structlog
 
 from analyzer import TOPICS, Topic
 from streams.kafka.state_version import STATE_VERSION
-from streams.partitions.held import Held
-from streams.partitions.recomputing import FAR_RECORDS, Pace, Progress, shown
+from streams.partitions.partition import Partition
+from streams.partitions.recomputing import FAR_RECORDS, Pace, Progress, Recomputing, shown
 from streams.worker.holder import Holder
 from streams.worker.lag import Lag
 
@@ -29,29 +29,32 @@ class Recomputation:
         self._clock = clock
         self._pace = Pace()
         self._begun: float | None = None
-        self._logged = 0.0
+        self._logged: float | None = None
 
     def check(self) -> None:
         """End the recomputing of partitions that have reached the ends of their inputs."""
         under_way = [
-            one for one in self._holder.held.values() if one.partition.recomputing is not None
+            (partition, one)
+            for partition in self._holder.partitions
+            if (one := partition.recomputing) is not None
         ]
         if not under_way:
             return
         lags = self._lag.records()
-        for held in under_way:
-            number = held.partition.number
-            waiting = {topic: lags.get((topic, number)) for topic in TOPICS}
+        for partition, one in under_way:
+            waiting = {topic: lags.get((topic, partition.number)) for topic in TOPICS}
             known = {topic: lag for topic, lag in waiting.items() if lag is not None}
             if len(known) == len(TOPICS):
-                _check(held, known)
+                if self._begun is None and one.fresh and any(known.values()):
+                    self._begun = monotonic()
+                _check(partition, one, known)
 
     def progress(self) -> Progress | None:
         """How far it is; None if nothing is recomputed, or the broker has not said how much."""
         found = {
-            held.partition.number: one
-            for held in self._holder.held.values()
-            if (one := held.partition.recomputing) is not None and one.ends is not None
+            partition.number: one
+            for partition in self._holder.partitions
+            if (one := partition.recomputing) is not None and one.ends is not None
         }
         if not found:
             return None
@@ -69,16 +72,20 @@ class Recomputation:
         """Log how far it is, when it begins, now and then, and when it is over."""
         found, now = self.progress(), monotonic()
         if found is None:
-            if self._begun is not None and self._holder.recovered:
-                log.info("recomputed: the figures are complete", seconds=round(now - self._begun))
+            self._pace, self._logged = Pace(), None
+            under_way = any(one.recomputing is not None for one in self._holder.partitions)
+            if self._begun is not None and self._holder.recovered and not under_way:
+                log.info(
+                    "recomputed: the figures are complete",
+                    state_version=STATE_VERSION,
+                    seconds=round(now - self._begun),
+                )
                 self._begun = None
-            self._pace = Pace()
             return
-        if self._begun is None:
-            self._begun = now
-        elif now - self._logged < LOG_SECONDS:
+        if self._logged is not None and now - self._logged < LOG_SECONDS:
             return
         self._logged = now
+        self._begun = now if self._begun is None else self._begun
         log.info(
             found.says,
             state_version=STATE_VERSION,
@@ -88,12 +95,9 @@ class Recomputation:
         )
 
 
-def _check(held: Held, waiting: dict[Topic, int]) -> None:
+def _check(partition: Partition, one: Recomputing, waiting: dict[Topic, int]) -> None:
     """`waiting`: the records of each topic that were not taken in yet."""
-    partition = held.partition
-    one, offsets = partition.recomputing, partition.next_offsets
-    if one is None:
-        return
+    offsets = partition.next_offsets
     if one.ends is None:
         one.ends_at({topic: offsets.get(topic, 0) + waiting[topic] for topic in TOPICS})
         if not one.fresh and sum(waiting.values()) <= FAR_RECORDS:

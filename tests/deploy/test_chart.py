@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from streams.cli.main import app
 from streams.formats.alarm_names import read_names
 from streams.hl7.profiles import load_profiles
+from streams.kafka.state_version import state_group
 from streams.settings import Settings, load
 from tests.harness.charts import (
     CASES,
@@ -350,3 +351,17 @@ def test_every_value_is_used_by_a_template() -> None:
 
     found = set(names(read(CHART / "values.yaml")))
     assert not {name for name in found if not re.search(rf'[."]{name}\b', texts)}
+
+
+def test_keda_watches_the_group_of_this_state_version() -> None:
+    """Another state version has another group, which the chart must then name."""
+    found = [
+        (case, trigger["metadata"]["consumerGroup"])
+        for case in RENDERED
+        for scaled in of_kind(case, "ScaledObject")
+        if scaled["spec"]["scaleTargetRef"]["kind"] == "StatefulSet"
+        for trigger in scaled["spec"]["triggers"]
+    ]
+    assert found
+    groups = {case.stem: values(case)["group"] for case in CASES}
+    assert {group for _, group in found} == {state_group(groups[case]) for case, _ in found}

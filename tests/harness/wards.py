@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Self
 
 from analyzer.model.policy import HOUR
+from streams.dev.broker import Broker
+from streams.kafka.state_version import STATE_VERSION
 from streams.simulator import Ward
 from tests.harness.devices import LOW_ALARM
 from tests.harness.workers import Delivery, Message, WorkerProcess, events, eventually, union
@@ -59,6 +62,7 @@ def told(worker: WorkerProcess, begin: str) -> list[dict[str, Any]]:
 
 
 SABOTAGED = """
+{first}
 import asyncio, sys
 from pathlib import Path
 from streams.kafka import transport
@@ -75,14 +79,15 @@ except worker.WorkerError as error:
 class SabotagedWorker(WorkerProcess):
     """A worker whose Faust stops silently."""
 
-    sabotage: str
+    first, sabotage = "", ""
+    """Lines of Python before the service is imported, and after it."""
 
     def start(self) -> Self:
         with self.log.open("ab") as log:
             command = [
                 sys.executable,
                 "-c",
-                SABOTAGED.format(sabotage=self.sabotage),
+                SABOTAGED.format(first=self.first, sabotage=self.sabotage),
                 str(self._config),
             ]
             self._process = subprocess.Popen(
@@ -119,3 +124,20 @@ def small_ward(seed: int) -> Delivery:
             adjudicated=0.5,
         )
     )
+
+
+class Versioned(SabotagedWorker):
+    """A worker of a program with this version of the stored state."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        folder: Path,
+        name: str,
+        version: int = STATE_VERSION,
+        **settings: Any,
+    ) -> None:
+        super().__init__(broker, folder, name, **settings)
+        self.first = (
+            f"from streams.kafka import state_version; state_version.STATE_VERSION = {version}"
+        )
