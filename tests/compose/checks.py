@@ -251,7 +251,7 @@ def restored(project: Project, folder: Path, sent: Counts) -> None:
     subprocess.run([*tool, "restore", backup], check=True, capture_output=True)
     project.make_secrets()
     project.up()
-    subprocess.run([*tool, "restore", backup, *address], check=True, capture_output=True)
+    subprocess.run([*tool, "silences", backup, *address], check=True, capture_output=True)
     wait_until_counted(project, sent)
     equal(hospital.shown(project), before, "units and clinicians after the restore")
     equal(hospital.silences(), [silence], "silences")
