@@ -8,7 +8,9 @@ settings, and Alertmanager's silences. docs/backup.md says when and how; it need
         --alertmanager http://127.0.0.1:9093
     python3 backup.py check BACKUP
     python3 backup.py restore BACKUP --alertmanager http://127.0.0.1:9093
+    python3 backup.py silences BACKUP --alertmanager http://127.0.0.1:9093
 
+The last one makes the silences alone, where Alertmanager starts after the files are back.
 BACKUP is a folder. Keys are in a file of their own, keys.tar, so that it can be kept apart from
 the data.
 """
@@ -112,13 +114,22 @@ def restore(folder: Path, root: Path, alertmanager: str | None, force: bool = Fa
             # owners and modes as they were, nothing outside `root`
             tar.extractall(root, filter="tar")
         lines.append(f"{path.name}: restored below {root}")
-    if alertmanager is not None and (folder / SILENCES).exists():
-        lines.append(_silence(json.loads((folder / SILENCES).read_bytes()), alertmanager))
+    if alertmanager is not None:
+        lines += silence(folder, alertmanager)
     return lines
 
 
+def silence(folder: Path, alertmanager: str) -> list[str]:
+    """Makes the saved silences that have not ended and are not there. Returns a line, or none if
+    the backup has none.
+    """
+    check(folder, missing_keys=True)
+    if not (folder / SILENCES).exists():
+        return []
+    return [_silence(json.loads((folder / SILENCES).read_bytes()), alertmanager)]
+
+
 def _silence(saved: list[dict[str, Any]], alertmanager: str) -> str:
-    """Makes the saved silences that have not ended and are not there."""
     there = [
         _key(one) for one in _ask(alertmanager, "silences") if one["status"]["state"] != "expired"
     ]
@@ -211,7 +222,8 @@ def main(arguments: list[str] | None = None) -> int:
     saving = commands.add_parser("save", help="write a backup, and check it")
     checking = commands.add_parser("check", help="check that a backup is as it was made")
     restoring = commands.add_parser("restore", help="put everything back")
-    for one in (saving, checking, restoring):
+    silencing = commands.add_parser("silences", help="make the saved silences, and no more")
+    for one in (saving, checking, restoring, silencing):
         one.add_argument("backup", type=Path)
     for name in PARTS:
         saving.add_argument(f"--{name}", type=Path, nargs="+", default=[], metavar="PATH")
@@ -219,6 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
     restoring.add_argument("--force", action="store_true", help="replace files that differ")
     for one in (saving, restoring):
         one.add_argument("--alertmanager", metavar="URL")
+    silencing.add_argument("--alertmanager", metavar="URL", required=True)
     given = parser.parse_args(arguments)
     try:
         if given.command == "save":
@@ -226,6 +239,8 @@ def main(arguments: list[str] | None = None) -> int:
             lines = save(given.backup, parts, given.alertmanager)
         elif given.command == "check":
             lines = check(given.backup)
+        elif given.command == "silences":
+            lines = silence(given.backup, given.alertmanager)
         else:
             lines = restore(given.backup, given.into, given.alertmanager, given.force)
     except (BackupError, OSError, tarfile.TarError) as error:

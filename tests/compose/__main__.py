@@ -41,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
         action="store_true",
         help="succeed where no engine runs and none can be started",
     )
+    parser.add_argument(
+        "--upgrade-from", metavar="COMMIT", help="also upgrade from the image of this commit"
+    )
     parser.add_argument("--folder", type=Path, help="keep the data of our own engine here")
     parser.add_argument("--built", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -51,14 +54,16 @@ def main(arguments: Sequence[str]) -> int:
             if options.built:
                 own = own_docker(folder, bridges=True)
                 with own if options.way == "docker" else podman_for(folder) as engine:
-                    return check(engine, folder)
+                    return check(engine, folder, options.upgrade_from)
             with engine_of(folder) as engine:
                 compose_of(engine)
                 build(engine, folder)
+                if options.upgrade_from:
+                    build_of(engine, folder, options.upgrade_from)
                 if engine.ours:
                     stand_ins(engine, folder)
                 else:
-                    check(engine, folder)
+                    check(engine, folder, options.upgrade_from)
             if engine.ours:
                 again = [sys.executable, "-m", "tests.compose", *arguments, "--built"]
                 again.append(f"--folder={folder}")
@@ -69,6 +74,23 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if options.engine_optional else NO_ENGINE
     print(f"compose: checked in {time.monotonic() - begun:.0f} s")
     return 0
+
+
+def image_of(commit: str) -> str:
+    return f"alarm-fatigue:{commit}"
+
+
+def build_of(engine: Engine, folder: Path, commit: str) -> None:
+    """The image of an earlier commit."""
+    source = folder / "earlier"
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir()
+    packed = subprocess.run(
+        ["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    ).stdout
+    subprocess.run(["tar", "-C", source, "-x"], input=packed, check=True)
+    build(engine, folder, source=source, tag=image_of(commit))
+    shutil.rmtree(source)
 
 
 @contextmanager
@@ -93,7 +115,7 @@ def compose_of(engine: Engine) -> list[str]:
     return [engine.client, "compose"]
 
 
-def check(engine: Engine, folder: Path) -> int:
+def check(engine: Engine, folder: Path, commit: str | None) -> int:
     kind = PodmanProject if is_podman(engine) else Project
     project = kind(engine, compose_of(engine), folder)
     begun = time.monotonic()
@@ -102,7 +124,7 @@ def check(engine: Engine, folder: Path) -> int:
         print(f"ok ({time.monotonic() - begun:.0f} s): {line}", flush=True)
 
     try:
-        everything(project, folder, say)
+        everything(project, folder, commit and image_of(commit), say)
     except BaseException as error:
         print(f"compose: FAILED: {error}")
         for one in project.containers:

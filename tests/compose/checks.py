@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from tests.compose import hospital
 from tests.compose.hospital import ask, overloaded, query, value, wait_until_counted
 from tests.compose.project import LEFT_OUT, Container, Project, anonymous
 from tests.harness.workers import eventually
+from tests.image.build import SMALL
 from tests.image.checks import equal
 
 WRITES = {"kafka", "grafana"}
@@ -57,6 +61,7 @@ def isolation(project: Project) -> None:
         limits, name = one.limits, one.service
         equal(limits["ReadonlyRootfs"], name not in WRITES, f"{name}: read-only root")
         assert limits["Memory"] > 0, f"{name}: no limit of memory"
+        assert project.log_is_bounded(one), f"{name}: {limits['LogConfig']}"
         assert limits["PidsLimit"] > 0, f"{name}: no limit of processes"
         assert limits["RestartPolicy"]["Name"] == ("no" if name == "topics" else "unless-stopped")
         for variable in one.found["Config"]["Env"]:
@@ -82,16 +87,6 @@ def _inside(project: Project, one: Container) -> None:
     if name not in WRITES:
         said = project.inside(one, "sh", "-c", "echo x > /usr/x || echo x > /etc/x")
         equal(said.lower().count("read-only file system"), 2, f"{name}: {said}")
-
-
-def logs_rotate(project: Project) -> None:
-    """Docker's way to say so; podman's own logs are in journald or rotated by size."""
-    for one in project.containers:
-        equal(
-            (one.limits["LogConfig"]["Type"], one.limits["LogConfig"]["Config"]),
-            ("json-file", {"max-size": "10m", "max-file": "5"}),
-            f"{one.service}: log",
-        )
 
 
 def from_alarms_to_pages(project: Project, folder: Path) -> Counts:
@@ -210,15 +205,70 @@ def encrypted(project: Project, folder: Path, sent: Counts) -> None:
     raise AssertionError("Kafka takes records from a client without a password")
 
 
-def everything(project: Project, folder: Path, say: Say) -> None:
-    """All checks. Raises `AssertionError` at the first that fails."""
+def upgraded(project: Project, folder: Path, earlier: str, sent: Counts) -> Counts:
+    """Data of an earlier image: counted by this one, and by the earlier one again."""
+    project.use_image(earlier)
+    project.up()
+    more = overloaded(folder, "F")
+    wait_until_counted(project, sent, more)
+    before = hospital.shown(project)
+    project.use_image(SMALL)
+    project.up()
+    wait_until_counted(project, sent, more)
+    equal(hospital.shown(project), before, "units and clinicians after the upgrade")
+    last = overloaded(folder, "G")
+    wait_until_counted(project, sent, more, last)
+    project.use_image(earlier)
+    project.up()
+    wait_until_counted(project, sent, more, last)
+    project.use_image(SMALL)
+    project.up()
+    wait_until_counted(project, sent, more, last)
+    return {topic: sent[topic] + more[topic] + last[topic] for topic in sent}
+
+
+def restored(project: Project, folder: Path, sent: Counts) -> None:
+    """A machine that is lost but for Kafka's data comes back from a backup: the same numbers of
+    the same pseudonyms, silences, and audit.
+    """
+    before = hospital.shown(project)
+    silence = hospital.silence("A01", "MICU")
+    audit = project.volume("audit")
+    entries = [path.read_text() for path in sorted(audit.glob("*.jsonl"))]
+    assert entries, "nothing audited"
+    backup = folder / "backup"
+    shutil.rmtree(backup, ignore_errors=True)
+    tool = [sys.executable, project.deploy / "backup.py"]
+    address = ("--alertmanager", f"http://127.0.0.1:{hospital.ALERTMANAGER}")
+    parts = ("--keys", project.secrets, "--also", audit)
+    subprocess.run([*tool, "save", backup, *parts, *address], check=True, capture_output=True)
+    project.down()
+    for name in ("audit", "prometheus-data", "alertmanager-data"):
+        project.engine.run("volume", "rm", project.volume_name(name))
+    shutil.rmtree(project.secrets)
+
+    project.engine.run("volume", "create", project.volume_name("audit"))
+    subprocess.run([*tool, "restore", backup], check=True, capture_output=True)
+    project.make_secrets()
+    project.up()
+    subprocess.run([*tool, "silences", backup, *address], check=True, capture_output=True)
+    wait_until_counted(project, sent)
+    equal(hospital.shown(project), before, "units and clinicians after the restore")
+    equal(hospital.silences(), [silence], "silences")
+    again = [path.read_text() for path in sorted(audit.glob("*.jsonl"))]
+    assert all(new.startswith(old) for old, new in zip(entries, again, strict=True)), "audit"
+
+
+def everything(project: Project, folder: Path, earlier: str | None, say: Say) -> None:
+    """All checks; `earlier`: an image to upgrade from. Raises `AssertionError` at the first that
+    fails.
+    """
     clear_errors(project)
     say("without secrets, or with a broken one, nothing starts and one line says why")
     project.up()
     project.up()
     say("up: all are healthy; up again changes nothing")
     isolation(project)
-    logs_rotate(project)
     say("read-only roots, no capabilities, limits, secrets, users, logs that rotate")
     sent = from_alarms_to_pages(project, folder)
     say(f"{sent['alarms']} alarms sent: counted, scraped, rules fire, pages arrive")
@@ -226,6 +276,11 @@ def everything(project: Project, folder: Path, say: Say) -> None:
     say("worker restarted and killed, Kafka restarted: the same numbers, and new ones")
     down_and_up(project, sent)
     say("down and up: the same numbers, nothing left behind")
+    restored(project, folder, sent)
+    say("restored from a backup: the same numbers, pseudonyms, silences and audit")
+    if earlier is not None:
+        sent = upgraded(project, folder, earlier, sent)
+        say(f"from {earlier} to this image, back, and here again: the same numbers")
     several_workers(project, sent)
     say("compose.scale.yml: three workers share the partitions and sum up to the same numbers")
     sent = two_of_each(project, folder, sent)

@@ -81,6 +81,18 @@ def accepted(project: Project) -> dict[str, float]:
     return total
 
 
+def shown(project: Project) -> set[tuple[str, str, str]]:
+    """Facility, unit and pseudonym of each clinician with alarms."""
+    found = set()
+    for one in project.of("worker"):
+        for name, labels in numbers(project, one):
+            given = dict(labels)
+            if name == "alarm_fatigue_clinician_alarms":
+                found.add((given["facility"], given["unit"], given["clinician"]))
+    assert found, "no clinicians"
+    return found
+
+
 def partitions(project: Project, worker: Container) -> set[int]:
     """Those that it holds."""
     return {
@@ -146,3 +158,32 @@ def alerts(port: int = ALERTMANAGER) -> set[tuple[str, str]]:
     status, text = ask(port, "/api/v2/alerts")
     found = [one["labels"] for one in json.loads(text)] if status == 200 else []
     return {(one["alertname"], one.get("facility", "")) for one in found}
+
+
+def silence(facility: str, unit: str) -> dict[str, str]:
+    """Take a page of a unit for an hour, as the page says for want of a link; what is made."""
+    now = datetime.now(UTC)
+    made = {"facility": facility, "unit": unit}
+    content = {
+        "matchers": [{"name": name, "value": of, "isRegex": False} for name, of in made.items()],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "charge nurse",
+        "comment": "taken",
+    }
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{ALERTMANAGER}/api/v2/silences",
+        json.dumps(content).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20):
+        return made
+
+
+def silences() -> list[dict[str, str]]:
+    """What those that have not ended match."""
+    return [
+        {matcher["name"]: matcher["value"] for matcher in one["matchers"]}
+        for one in json.loads(ask(ALERTMANAGER, "/api/v2/silences")[1])
+        if one["status"]["state"] != "expired"
+    ]

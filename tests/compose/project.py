@@ -57,9 +57,7 @@ class Project:
         for name in ("deploy", "grafana"):
             leave = shutil.ignore_patterns("secrets", ".env")
             shutil.copytree(ROOT / name, folder / "project" / name, ignore=leave)
-        image = {"image": SMALL, "pull_policy": "never"}
-        ours = {"services": dict.fromkeys(OURS, image)}
-        (self.deploy / "compose.checked.yml").write_text(yaml.safe_dump(ours))
+        self.use_image(SMALL)
         self.services = [
             name
             for name in yaml.safe_load((self.deploy / "compose.yml").read_text())["services"]
@@ -72,6 +70,12 @@ class Project:
 
     def secret(self, name: str) -> str:
         return (self.secrets / name).read_text().strip()
+
+    def use_image(self, name: str) -> None:
+        """Our services are of this image from now on."""
+        image = {"image": name, "pull_policy": "never"}
+        ours = {"services": {service: dict(image) for service in OURS}}
+        (self.deploy / "compose.checked.yml").write_text(yaml.safe_dump(ours))
 
     def use(self, *overrides: str) -> None:
         """Files beside compose.yml from now on, such as `scale`."""
@@ -139,6 +143,10 @@ class Project:
     def healthy(self, container: Container) -> bool:
         return bool(container.state["Health"]["Status"] == "healthy")
 
+    def log_is_bounded(self, container: Container) -> bool:
+        log = container.limits["LogConfig"]
+        return bool(log == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "5"}})
+
     def logs(self, service: str) -> str:
         return "".join(self.engine.logs(one.id) for one in self.of(service))
 
@@ -147,8 +155,15 @@ class Project:
         done = self.engine.try_to("exec", container.id, *command)
         return (done.stdout + done.stderr).strip()
 
+    def volume_name(self, name: str) -> str:
+        return f"{NAME}_{name}"
+
+    def volume(self, name: str) -> Path:
+        """Where a volume of compose.yml is on this machine."""
+        return Path(self.engine.inspect(self.volume_name(name))["Mountpoint"])
+
     def volumes(self) -> list[str]:
-        """All volumes of the engine, by name, but those that only images declare."""
+        """All volumes of the engine, by name."""
         return sorted(self.engine.run("volume", "ls", "--quiet").split())
 
 
@@ -157,6 +172,10 @@ class PodmanProject(Project):
 
     def healthy(self, container: Container) -> bool:
         return self.engine.try_to("healthcheck", "run", container.id).returncode == 0
+
+    def log_is_bounded(self, container: Container) -> bool:
+        """It keeps one file."""
+        return bool(container.limits["LogConfig"]["Size"] == "10MB")
 
 
 def anonymous(volumes: Iterable[str]) -> list[str]:
