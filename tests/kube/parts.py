@@ -167,7 +167,7 @@ def _translated(release: Release, records: Records) -> None:
     assert [one["unit"] for one in kept if one["facility"] == "General"] == ["ICU"]
 
 
-def archived(release: Release, say: Say) -> None:
+def archived(release: Release, _: Records, say: Say) -> None:
     """Each finished alarm is in the archive once."""
     ids = {json.loads(one.value)["alarm_id"] for one in read(release.broker, "episodes")}
 
