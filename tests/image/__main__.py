@@ -13,7 +13,7 @@ from pathlib import Path
 from streams.dev.broker import ApacheKafka, Broker, BrokerError, EmbeddedBroker
 from tests.image.build import FULL, SMALL, build, build_full, engine_for, workplace
 from tests.image.checks import everything
-from tests.image.engine import NoEngine
+from tests.image.engine import Engine, NoEngine
 
 NO_ENGINE = 3
 

@@ -176,4 +176,8 @@ def archived(release: Release, _: Records, say: Say) -> None:
         return bool(rows == unique == len(ids))
 
     eventually(all_there, f"the archive holds {len(ids)} episodes")
-    say(f"the archive holds all {len(ids)} episodes once")
+    look = "ls /mnt/archive/archive && touch /mnt/archive/x"
+    seen = attempt("kubectl", "--namespace", NAMESPACE, "exec", WORKER, "--", "sh", "-c", look)
+    assert "episodes" in seen.stdout, seen
+    assert "Read-only file system" in seen.stderr, seen
+    say(f"the archive holds all {len(ids)} episodes once; workers read it and cannot write to it")
