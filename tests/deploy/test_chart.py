@@ -16,6 +16,7 @@ import kubernetes_validate
 import pytest
 from typer.testing import CliRunner
 
+from streams.access import allowed_names
 from streams.cli.main import app
 from streams.formats.alarm_names import read_names
 from streams.hl7.profiles import load_profiles
@@ -26,6 +27,7 @@ from tests.harness.charts import (
     CHART,
     CUSTOM,
     GOLDEN,
+    NAMESPACE,
     RENDERED,
     ROOT,
     Document,
@@ -244,6 +246,32 @@ def test_workers_mount_the_archive_read_only_and_are_told_where(tmp_path: Path) 
     path = Path(mount["mountPath"]) / Path(to).relative_to(written)
     assert settings_of(config, tmp_path).archive.path == str(path)
     assert container["image"] == writer["image"]  # the one that reads Parquet
+
+
+@cases
+def test_workers_answer_to_their_service_their_pod_and_the_address_of_the_page(
+    case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = values(case)
+    [worker] = [
+        one
+        for one in of_kind(case.stem, "StatefulSet")
+        if one["metadata"]["labels"]["app.kubernetes.io/component"] == "worker"
+    ]
+    [container] = worker["spec"]["template"]["spec"]["containers"]
+    names = {one["name"]: one.get("value", "") for one in container["env"]}
+    full = worker["metadata"]["name"]
+    told = names["ALARM_FATIGUE_WEB__NAMES"].replace("$(ALARM_FATIGUE_INSTANCE)", f"{full}-1")
+    monkeypatch.setenv("ALARM_FATIGUE_WEB__NAMES", told.replace("$(POD_IP)", "2001:db8::7"))
+    [config] = [one for one in of_kind(case.stem, "ConfigMap") if one["metadata"]["name"] == full]
+    allowed = allowed_names(settings_of(config, tmp_path).web)
+    service = f"{full}.{NAMESPACE}.svc"
+    expected = {full, service, f"{service}.cluster.local", f"{full}-1.{service}", "2001:db8::7"}
+    expected |= {given["web"]["url"].partition("://")[2]} - {""}
+    for name in expected:
+        assert allowed({name}), name
+    assert not allowed({"evil.example.org"})
+    assert not allowed({"10.0.0.7"})
 
 
 @cases

@@ -13,7 +13,7 @@ from pathlib import Path
 from streams.dev.broker import ApacheKafka, Broker, BrokerError, EmbeddedBroker
 from tests.image.build import FULL, SMALL, build, build_full, engine_for, workplace
 from tests.image.checks import everything
-from tests.image.engine import NoEngine
+from tests.image.engine import Engine, NoEngine
 
 NO_ENGINE = 3
 
@@ -36,6 +36,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--folder", type=Path, help="keep the data of our own engine here, for the next run"
     )
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        type=Path,
+        help="also write both images to an archive, under the names that the Helm chart gives them",
+    )
     options = parser.parse_args(arguments)
     begun = time.monotonic()
     try:
@@ -48,6 +54,8 @@ def main(arguments: Sequence[str]) -> int:
             finally:
                 broker.close()
             size = engine.inspect(SMALL)["Size"] / 1e6
+            if options.save is not None:
+                _save(engine, options.save)
     except NoEngine as error:
         print(f"image: NOT BUILT AND NOT CHECKED: {error}")
         return 0 if options.engine_optional else NO_ENGINE
@@ -56,6 +64,16 @@ def main(arguments: Sequence[str]) -> int:
         raise
     print(f"image: built and checked in {time.monotonic() - begun:.0f} s; {size:.0f} MB")
     return 0
+
+
+def _save(engine: Engine, file: Path) -> None:
+    labels = engine.inspect(SMALL)["Config"]["Labels"]
+    version = labels["org.opencontainers.image.version"]
+    names = f"alarm-fatigue:{version}", f"alarm-fatigue:{version}-full"
+    for built, name in zip((SMALL, FULL), names, strict=True):
+        engine.run("tag", built, name)
+    engine.run("save", "--output", file, *names)
+    print(f"ok: saved {' and '.join(names)} in {file}")
 
 
 def _broker() -> Broker:

@@ -17,6 +17,7 @@ Shares = dict[str, frozenset[int]]
 PARTS = 7
 PARTITIONS = frozenset(range(4))
 WORKER = f"{FULL}-0"
+OTHER_VALUES = ("settings.log_level=debug", "web.url=https://alarms.example.org")
 
 
 def whole(shares: Shares) -> bool:
@@ -86,7 +87,7 @@ def restarted(release: Release, records: Records, say: Say) -> None:
 
 def upgraded(release: Release, records: Records, say: Say) -> None:
     with staying(release, "upgrade"), records.flowing():
-        release.deploy("upgrade", "settings.log_level=debug", "web.url=https://alarms.example.org")
+        release.deploy("upgrade", *OTHER_VALUES)
     release.settle(records, 3)
     shown = kubectl(NAMESPACE, "exec", WORKER, "--", "cat", "/etc/alarm-fatigue/settings.yaml")
     assert "log_level: debug" in shown
@@ -125,7 +126,7 @@ def drained(release: Release, records: Records, say: Say) -> None:
 def scaled(release: Release, records: Records, say: Say) -> None:
     with records.flowing():
         for count in (4, 2):
-            release.deploy("upgrade", f"worker.replicas={count}")
+            release.deploy("upgrade", *OTHER_VALUES, f"worker.replicas={count}")
             eventually(lambda count=count: release.ready(count), f"{count} workers")  # type: ignore[misc]
             eventually(
                 lambda: whole(release.shares()), f"{count} workers share the partitions", 120
@@ -153,13 +154,15 @@ def rolled_back(release: Release, records: Records, say: Say) -> None:
     say(f"rolled back to the first revision: numbers as by replay; {len(ids)} episodes kept")
 
 
-def uninstalled(release: Release, say: Say) -> None:
+def uninstalled(release: Release, _: Records, say: Say) -> None:
     release.helm("uninstall", RELEASE)
-    left = attempt(
-        "kubectl", "--namespace", NAMESPACE, "get", "--output=name",
-        "all,configmaps,networkpolicies,poddisruptionbudgets,jobs",
-    ).stdout.split()  # fmt: skip
-    assert left == ["configmap/kube-root-ca.crt"], left
+
+    def left() -> list[str]:
+        kinds = "all,configmaps,networkpolicies,poddisruptionbudgets,jobs"
+        return kubectl(NAMESPACE, "get", kinds, "--output=name").split()
+
+    # the garbage collector has Helm's pods after Helm is done
+    eventually(lambda: left() == ["configmap/kube-root-ca.crt"], "nothing is left")
     kept = [one["metadata"]["name"] for one in found(NAMESPACE, "persistentvolumeclaims")]
     assert [one for one in kept if one.startswith("archive-")], kept
     say("uninstalled: nothing is left but the volumes and what the administrator brought")

@@ -167,7 +167,7 @@ def _translated(release: Release, records: Records) -> None:
     assert [one["unit"] for one in kept if one["facility"] == "General"] == ["ICU"]
 
 
-def archived(release: Release, say: Say) -> None:
+def archived(release: Release, _: Records, say: Say) -> None:
     """Each finished alarm is in the archive once."""
     ids = {json.loads(one.value)["alarm_id"] for one in read(release.broker, "episodes")}
 
@@ -176,4 +176,8 @@ def archived(release: Release, say: Say) -> None:
         return bool(rows == unique == len(ids))
 
     eventually(all_there, f"the archive holds {len(ids)} episodes")
-    say(f"the archive holds all {len(ids)} episodes once")
+    look = "ls /mnt/archive/archive && touch /mnt/archive/x"
+    seen = attempt("kubectl", "--namespace", NAMESPACE, "exec", WORKER, "--", "sh", "-c", look)
+    assert "episodes" in seen.stdout, seen
+    assert "Read-only file system" in seen.stderr, seen
+    say(f"the archive holds all {len(ids)} episodes once; workers read it and cannot write to it")

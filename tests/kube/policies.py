@@ -9,7 +9,7 @@ from tests.kube.broker import ADDRESS, NAME
 from tests.kube.checks import WORKER, Say
 from tests.kube.cluster import found, kubectl
 from tests.kube.parts import SERVICE, python
-from tests.kube.release import FULL, NAMESPACE, Release
+from tests.kube.release import FULL, NAMESPACE, Records, Release
 
 _CONNECT = """
 import concurrent.futures, json, socket, sys
@@ -25,7 +25,7 @@ with concurrent.futures.ThreadPoolExecutor(16) as pool:
 """
 
 
-def enforced(release: Release, say: Say) -> None:
+def enforced(release: Release, _: Records, say: Say) -> None:
     """Who may connect to what. Raises `AssertionError` with what is otherwise."""
     kafka, server = f"{NAME}:{release.broker.port_for_pods}", f"{ADDRESS}:6443"
     address = {
