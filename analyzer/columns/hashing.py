@@ -52,7 +52,8 @@ def fingerprints(scopes: Numbers, texts: Packed) -> tuple[Marks, Checks]:
     steps = np.arange(0, int(lengths.max()), 8)[:, np.newaxis]
     padded = np.frombuffer(texts.text + bytes(8 * len(steps) + 8), dtype=np.uint8)
     eights = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
-    words = eights[at + steps] & _FIRST_BYTES[np.clip(lengths - steps, 0, 8)]
+    count = np.minimum(np.maximum(lengths - steps, 0), 8)
+    words = eights[at + steps] & _FIRST_BYTES[count]
     # One row for each third; `_KEYS` has a column for each 32-bit word.
     head = np.array([np.ones(len(lengths)), scopes, lengths], dtype=np.uint64)
     lower, upper = words & _32, words >> _HALF

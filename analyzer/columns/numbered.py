@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from itertools import count
+from itertools import compress, count, repeat
+from operator import is_
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -39,11 +40,19 @@ class Numbered(dict[T, int], Generic[T]):
         """The numbers of many values. New ones are numbered without Python code for each."""
         numbers: list[Any] = list(map(self.get, values))
         if None in numbers:
-            new = [one for one in dict.fromkeys(values) if one not in self]
-            self.update(zip(new, count(len(self.by_number)), strict=False))
-            self.by_number += new
+            self.add_all(self.unknown(values, numbers))
             numbers = list(map(self.get, values))
         return numbers
+
+    @staticmethod
+    def unknown(values: Sequence[T], numbers: Sequence[int | None]) -> list[T]:
+        """The distinct values without a number, in order."""
+        return list(dict.fromkeys(compress(values, map(is_, numbers, repeat(None)))))
+
+    def add_all(self, new: list[T]) -> None:
+        """Number distinct values, none of which has a number."""
+        self.update(zip(new, count(len(self.by_number)), strict=False))
+        self.by_number += new
 
     def renew(self, values: list[T]) -> None:
         """Number these values, and no others, in this order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,11 +46,14 @@ _MIX = 0x9E3779B97F4A7C15
 _SHIFT = np.uint64(29)
 
 
+_digest_of = lru_cache(maxsize=1 << 14)(stable_digest)
+
+
 def _marks_of(*columns: Sequence[str]) -> Marks:
     """A 64-bit digest of each row of texts, the same in every process."""
     mixed = np.full(len(columns[0]), _MIX, dtype=np.uint64)
     for column in columns:
-        marks = {text: stable_digest(text) for text in set(column)}
+        marks = {text: _digest_of(text) for text in set(column)}
         mixed ^= np.array(list(map(marks.__getitem__, column)), dtype=np.uint64)
         mixed *= np.uint64(_MIX)
         mixed ^= mixed >> _SHIFT
@@ -105,15 +109,17 @@ class Statics:
         given = list(statics)
         found: list[Any] = list(map(self.numbers.get, given))
         if None in found:
-            self._number(one for one in dict.fromkeys(given) if one not in self.numbers)
+            self._number(self.numbers.unknown(given, found))
             found = list(map(self.numbers.__getitem__, given))
         return np.array(found, dtype=np.int32)
 
     def _number(self, new: Iterable[Any]) -> None:
-        """Number distinct statics. They share their texts, most of which many of them have."""
+        """Number distinct statics, none of which has a number. They share their texts, most of
+        which many of them have.
+        """
         facility, *texts = zip(*new, strict=True)
         shared: Any = zip(facility, *(map(sys.intern, column) for column in texts), strict=True)
-        self.numbers.number_all(list(shared))
+        self.numbers.add_all(list(shared))
         self._extend()
 
     def _extend(self) -> None:

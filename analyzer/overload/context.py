@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from itertools import chain, repeat
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from analyzer.columns.statics import AlarmType
 from analyzer.model.policy import HOUR, Levels
 from analyzer.overload.measures import Ticks
 from analyzer.overload.relief import NO_ALARMS, Alarms, Person, Ward, last_hour
+from analyzer.overload.thresholds import LevelTable
 from analyzer.pipeline.responses import NO_UNIT
 from analyzer.pipeline.roster import NURSE
 from analyzer.pipeline.state import State
@@ -44,6 +46,7 @@ class Contexts:
         self._state = state
         self._ticks = ticks
         self._contexts: dict[int, Context] = {}
+        self._levels = LevelTable(state.policy.overload)
 
     def __getitem__(self, facility: int) -> Context:
         if facility not in self._contexts:
@@ -53,7 +56,7 @@ class Contexts:
                 slice(*np.searchsorted(self._facility, [facility, facility + 1]).tolist())
             ]
             shifts = self._shifts[self._shift_facility == facility]
-            self._contexts[facility] = Context(self._state, facility, rows, shifts)
+            self._contexts[facility] = Context(self._state, facility, rows, shifts, self._levels)
         return self._contexts[facility]
 
     def _prepare(self) -> None:
@@ -77,7 +80,14 @@ class Contexts:
 class Context:
     """The recent alarms of one facility, and its assignments."""
 
-    def __init__(self, state: State, facility: int, rows: Numbers, assignments: Numbers) -> None:
+    def __init__(
+        self,
+        state: State,
+        facility: int,
+        rows: Numbers,
+        assignments: Numbers,
+        levels: LevelTable,
+    ) -> None:
         """`rows`: of alarms, in order of start; `assignments`: rows of `Roster.shifts`."""
         self._state, self._facility = state, facility
         table, statics, shifts = state.table, state.statics, state.roster.shifts
@@ -97,36 +107,41 @@ class Context:
         self._posted = shifts.clinician[assignments]
         self._post_unit = units_of_beds[shifts.bed[assignments]]
         self._post_start, self._post_end = shifts.start[assignments], shifts.end[assignments]
-        self._posts_of: dict[int, list[_Post]] = {}
         self._alarms: dict[int, dict[int, Alarms]] = {}
         self._wards: dict[tuple[str, int], Ward] = {}
-        self._levels: dict[str, Mapping[str, Levels]] = {}
-        self._varies = bool(state.policy.overload.units)
+        self._levels = levels
 
-    def _of_clinician(self, clinician: int) -> list[_Post]:
-        """The assignments of a clinician, the latest to begin first; of those with the same start,
+    @cached_property
+    def _posts_of(self) -> dict[int, list[_Post]]:
+        """The assignments by clinician, the latest to begin first; of those with the same start,
         by name of the unit.
         """
-        known = self._posts_of.get(clinician)
-        if known is None:
-            own, shifts = self._posts[self._posted == clinician], self._state.roster.shifts
-            posts = zip(
-                shifts.start[own].tolist(),
-                shifts.end[own].tolist(),
-                repeat(clinician),
-                shifts.bed[own].tolist(),
-                shifts.acuity[own].tolist(),
-                map(shifts.roles.get, own.tolist(), repeat(NURSE)),
-            )
-            known = self._posts_of[clinician] = list(map(_new, repeat(_Post), posts))
-            if len(known) > 1:
-                beds = self._state.statics.beds.by_number
-                known.sort(key=lambda one: (-one.start, beds[one.bed].unit))
-        return known
+        shifts, beds = self._state.roster.shifts, self._state.statics.beds.by_number
+        posts = zip(
+            self._post_start.tolist(),
+            self._post_end.tolist(),
+            self._posted.tolist(),
+            shifts.bed[self._posts].tolist(),
+            shifts.acuity[self._posts].tolist(),
+            map(shifts.roles.get, self._posts.tolist(), repeat(NURSE)),
+            strict=True,
+        )
+        found: dict[int, list[_Post]] = {}
+        for one in map(_new, repeat(_Post), posts):
+            found.setdefault(one.clinician, []).append(one)
+        for own in found.values():
+            if len(own) > 1:
+                own.sort(key=lambda one: (-one.start, beds[one.bed].unit))
+        return found
 
-    def _pairs_of(self, clinician: int) -> list[int]:
-        """The pairs of bed and team whose team has the clinician."""
-        found: list[int] = self._pair_of[self._clinician_of == clinician].tolist()
+    @cached_property
+    def _pairs_of(self) -> dict[int, list[int]]:
+        """The pairs of bed and team by clinician of the team."""
+        found: dict[int, list[int]] = {}
+        for pair, clinician in zip(
+            self._pair_of.tolist(), self._clinician_of.tolist(), strict=True
+        ):
+            found.setdefault(clinician, []).append(pair)
         return found
 
     def _last_hour(self, at: int) -> slice:
@@ -142,7 +157,7 @@ class Context:
         return next(
             (
                 beds[one.bed].unit
-                for one in self._of_clinician(clinician)
+                for one in self._posts_of.get(clinician, ())
                 if one.start <= at and one.end > since
             ),
             "",
@@ -157,7 +172,7 @@ class Context:
             own = self._unit[hour] == number
         else:
             of_pair = np.zeros(len(self._pair_bed), dtype=np.bool_)
-            of_pair[self._pairs_of(number)] = True
+            of_pair[self._pair_of[self._clinician_of == number]] = True
             own = of_pair[self._pair[hour]]
         counts = Counter(self._type[hour][own].tolist())
         return tuple(
@@ -207,15 +222,13 @@ class Context:
         self, clinician: int, unit: str, at: int, state: int, by_pair: dict[int, Alarms]
     ) -> Person:
         beds, since = self._state.statics.beds.by_number, at - HOUR
-        recent = [
-            one for one in self._of_clinician(clinician) if one.end > since and one.start <= at
-        ]
+        recent = [one for one in self._posts_of[clinician] if one.end > since and one.start <= at]
         held = [one for one in recent if at < one.end]
         here: dict[str, list[float]] = {}
         for one in held:
             if beds[one.bed].unit == unit:
                 here.setdefault(beds[one.bed].bed, []).append(one.acuity)
-        own = (by_pair[pair] for pair in self._pairs_of(clinician) if pair in by_pair)
+        own = (by_pair[pair] for pair in self._pairs_of.get(clinician, ()) if pair in by_pair)
         return Person(
             state=state,
             role=min(one.role for one in held if beds[one.bed].unit == unit),
@@ -224,13 +237,11 @@ class Context:
             elsewhere=[one.acuity for one in held if beds[one.bed].unit != unit],
             alarms=NO_ALARMS.with_also(own),
             duty=last_hour({(one.start - at, one.end - at) for one in recent}),
-            levels=self._levels_of(self.unit_of(clinician, at) if self._varies else ""),
+            levels=self._levels_of(self.unit_of(clinician, at) if self._levels.varies else ""),
         )
 
     def _levels_of(self, unit: str) -> Mapping[str, Levels]:
-        if unit not in self._levels:
-            self._levels[unit] = self._state.policy.overload.levels(self._name, unit)
-        return self._levels[unit]
+        return self._levels.of(self._levels.number(self._name, unit))
 
     def _alarms_at(self, at: int) -> dict[int, Alarms]:
         """The alarms that count at `at` (ms), by pair of bed and team."""

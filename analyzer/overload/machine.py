@@ -102,9 +102,13 @@ def transitions(
     """
     policy = table.policy
     hold, cool_down = policy.hold // policy.every, policy.cool_down // policy.every
-    flags = _flags(table, values, level_sets) * exists
+    flags = _flags(table, values, level_sets, "enter") * exists
+    # The others stay normal, whatever limits to leave they are beyond.
     rows = np.flatnonzero(flags.any(axis=1) | (states != NORMAL))
-    flags = (flags + exists * _EXISTS)[rows].astype(np.uint8)
+    flags, exists = flags[rows], exists[rows]
+    values = {measure: column[rows] for measure, column in values.items()}
+    flags += _flags(table, values, level_sets[rows], "leave") * exists
+    flags += exists * np.uint8(_EXISTS)
     # Most ticks have the flags of the tick before: a row is a few runs of equal flags.
     begins = np.ones(flags.shape, dtype=np.bool_)
     begins[:, 1:] = flags[:, 1:] != flags[:, :-1]
@@ -129,13 +133,16 @@ def transitions(
 
 
 def _flags(
-    table: LevelTable, values: dict[str, Floats], level_sets: Indices
-) -> npt.NDArray[np.int64]:
-    flags = np.zeros(next(iter(values.values())).shape, dtype=np.int64)
-    for edge, of_level in (("enter", _ENTER), ("leave", _LEAVE)):
-        overloaded = table.beyond(values, level_sets, STATES[OVERLOADED], edge)
-        elevated = table.beyond(values, level_sets, STATES[ELEVATED], edge) | overloaded
-        flags += elevated * of_level[ELEVATED] + overloaded * of_level[OVERLOADED]
+    table: LevelTable,
+    values: dict[str, Floats],
+    level_sets: Indices,
+    edge: Literal["enter", "leave"],
+) -> npt.NDArray[np.uint8]:
+    of_level = _ENTER if edge == "enter" else _LEAVE
+    overloaded = table.beyond(values, level_sets, STATES[OVERLOADED], edge)
+    elevated = table.beyond(values, level_sets, STATES[ELEVATED], edge) | overloaded
+    flags: npt.NDArray[np.uint8] = elevated * np.uint8(of_level[ELEVATED])
+    flags += overloaded * np.uint8(of_level[OVERLOADED])
     return flags
 
 

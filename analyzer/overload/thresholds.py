@@ -54,11 +54,13 @@ class LevelTable:
             levels = [getattr(of_unit[measure], state) for of_unit in self._sets]
             if all(one is None for one in levels):
                 continue
-            sign = -1.0 if measure in LESS_IS_WORSE else 1.0
-            limits = np.array(
-                [np.inf if one is None else sign * getattr(one, edge) for one in levels]
-            )
-            found |= sign * value > limits[level_sets]  # never true if the value is NaN
+            worst = -np.inf if measure in LESS_IS_WORSE else np.inf
+            limits = np.array([worst if one is None else getattr(one, edge) for one in levels])
+            # never true if the value is NaN
+            if measure in LESS_IS_WORSE:
+                found |= value < limits[level_sets]
+            else:
+                found |= value > limits[level_sets]
         return found
 
 

@@ -31,9 +31,13 @@ from analyzer.pipeline.overload_log import (
 )
 from analyzer.pipeline.state import State
 
-_BATCH = 240
-"""How many ticks are evaluated at once: this bounds memory, yet makes the ticks of the look-back
-few in comparison.
+_BATCH, _LONGEST_BATCH = 240, 1440
+"""How many ticks are evaluated at once, at least and at most: this bounds memory, yet makes the
+ticks of the look-back few in comparison.
+"""
+_CELLS = 1 << 17
+"""In between, so many numbers a measure: where there are few people, the numpy calls of a batch
+take longer than its numbers.
 """
 
 
@@ -50,11 +54,13 @@ def evaluate(state: State) -> None:
     if state.is_complete:
         _note_reach(state, log.due_from(count), measurable)
     stretches: Stretches | None = None
+    people = len(state.teams.clinicians) + len(state.statics.units)
+    at_once = min(max(_CELLS // max(people, 1), _BATCH), _LONGEST_BATCH)
     while True:
         begin = np.maximum(log.due_from(count), measurable)
         if stretches is None:
             stretches = _stretches(state, begin, now)
-        begin, last = _skip_quiet(log, stretches, begin, now)
+        begin, last = _skip_quiet(log, stretches, begin, now, at_once)
         due = begin <= now
         log.dirty_from[:count][~due] = AFTER_ALL
         if not due.any():
@@ -103,13 +109,13 @@ def _stretches(state: State, begin: Numbers, now: Numbers) -> Stretches:
 
 
 def _skip_quiet(
-    log: OverloadLog, stretches: Stretches, begin: Numbers, now: Numbers
+    log: OverloadLog, stretches: Stretches, begin: Numbers, now: Numbers, at_once: int
 ) -> tuple[Numbers, Numbers]:
-    """The first and the last tick of the next batch, by facility.
+    """The first and the last tick of the next batch of at most `at_once` ticks, by facility.
 
     Ticks at which no state can change are skipped, and logged as evaluated.
     """
-    begin, last = begin.copy(), np.minimum(now, begin + _BATCH - 1)
+    begin, last = begin.copy(), np.minimum(now, begin + at_once - 1)
     for facility in np.flatnonzero(begin <= now).tolist():
         if facility not in stretches:
             continue
@@ -120,7 +126,7 @@ def _skip_quiet(
             begin[facility] = min(first, end + 1)
             log.evaluated_to[facility] = begin[facility] - 1
             log.dirty_from[facility] = AFTER_ALL
-        last[facility] = min(int(begin[facility]) + _BATCH - 1, until, end)
+        last[facility] = min(int(begin[facility]) + at_once - 1, until, end)
     return begin, last
 
 

@@ -94,11 +94,16 @@ class Admission(Growing):
         if stamps is None:
             return outcomes
         future, stale = at > stamps + self._policy.max_ahead, self._stale(at, stamps)
+        before = self.watermark[facilities]
+        # Mostly, no fact is so far behind any other that it could be late.
+        latest = np.array([max(int(at.max()), int(before.max()))])
+        if not self._late(at, latest, None).any():
+            outcomes[stale] = LATE
+            outcomes[future] = FUTURE
+            return outcomes
         # Late facts lie behind the watermark, so they need not be excluded from its running
         # maximum.
-        reached = _reached_before(
-            facilities, np.where(future | stale, NOTHING_YET, at), self.watermark[facilities]
-        )
+        reached = _reached_before(facilities, np.where(future | stale, NOTHING_YET, at), before)
         outcomes[stale | self._late(at, reached, until)] = LATE
         outcomes[future] = FUTURE
         return outcomes

@@ -96,11 +96,9 @@ def _answer(state: State, rows: Numbers, static: Codes) -> None:
     by_bed = state.responses.since(statics.bed_name[static], start)
     special = (at != NEVER) & (table.response_code[rows] >= UNNAMED)
     if table.responses or table.contributions:
-        special |= np.fromiter(
-            (row in table.responses or row in table.contributions for row in rows.tolist()),
-            dtype=np.bool_,
-            count=len(rows),
-        )
+        numbers = rows.tolist()
+        for held in (table.responses, table.contributions):
+            special |= np.frombuffer(bytes(map(held.__contains__, numbers)), dtype=np.bool_)
     apart = by_bed | special
     at_beds = np.flatnonzero(by_bed & ~special)
     if len(at_beds) >= _WORTH_GROUPING:

@@ -66,11 +66,9 @@ def _fold_events(state: State, batch: Batch) -> Numbers:
         first = opening[_fold_starts(state, rows[opening], at[opening], batch.entries[opening])]
         state.overload.alarms_start(batch.facilities[first], table.start[rows[first]])
         state.overload.mark_dirty(batch.facilities[first], table.start[rows[first]])
-        chosen = np.zeros(len(rows), dtype=np.bool_)
-        chosen[first] = True
-        picked = chosen.tolist()
+        picked = first.tolist()
         unit, bed, device_id, device_type, code, kind = (
-            compress(column, picked) for column in static
+            map(column.__getitem__, picked) for column in static
         )
         facility = batch.facilities[first].tolist()
         statics = zip(
@@ -79,13 +77,14 @@ def _fold_events(state: State, batch: Batch) -> Numbers:
             bed,
             device_id,
             device_type,
-            compress(source, picked),
+            map(source.__getitem__, picked),
             code,
             kind,
             strict=True,
         )
-        table.static[rows[chosen]] = state.statics.number_all(statics)
-        table.label[rows[chosen]] = list(map(state.labels.__getitem__, compress(label, picked)))
+        table.static[rows[first]] = state.statics.number_all(statics)
+        texts = map(label.__getitem__, picked)
+        table.label[rows[first]] = list(map(state.labels.__getitem__, texts))
         if table.ends or table.early:
             restarted = set(rows[first].tolist())
     ranks = np.frombuffer(bytes(map(_RANK.__getitem__, priority)), dtype=np.int8)
@@ -162,13 +161,13 @@ def _fold_details(state: State, of: _Details) -> None:
         _fold_ends(state, of.rows[ending], of.at[ending])
         state.overload.mark_dirty(of.facilities[ending], of.at[ending])
     _fold_values(state, of)
-    if of.recipients.count(None) < len(of.recipients):
+    if given := list(filter(None, of.recipients)):
+        which = list(compress(range(len(of.recipients)), of.recipients))
         named: dict[tuple[int, int], list[str]] = {}
         for row, facility, clinicians in zip(
-            of.rows.tolist(), of.facilities.tolist(), of.recipients, strict=True
+            of.rows[which].tolist(), of.facilities[which].tolist(), given, strict=True
         ):
-            if clinicians:
-                named.setdefault((row, facility), []).extend(clinicians)
+            named.setdefault((row, facility), []).extend(clinicians)
         # Once for each row: every set of people on the way would get a number.
         for (row, facility), people in named.items():
             number, dropped = state.teams.with_recipients(
