@@ -147,7 +147,7 @@ class _Episodes:
         if again.any():
             self._later.append(frame.filter(again))
             frame = frame.filter(~again)
-        self._parts.append(frame)
+        self._parts.append(frame.shrink_to_fit())
 
     def _frame(self, found: Finished) -> pl.DataFrame:
         """With the row of the state that each record is about."""

@@ -75,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             for line in stages.run(options.results, options.records, options.only, options.note):
                 sys.stdout.write(line + "\n")
+        elif options.what == "start":
+            from bench import start
+
+            for line in start.run(folder, options.results, options.repeat, options.note):
+                sys.stdout.write(line + "\n")
         elif options.what == "hl7":
             from bench import hl7
 
@@ -189,6 +194,13 @@ def _parser() -> argparse.ArgumentParser:
     stages.add_argument("--records", type=int, default=200_000, help="of each size of the input")
     stages.add_argument("--only", help="run only the sizes whose name contains this")
     stages.add_argument("--note", default="", help="what was changed, for the history")
+    start = kinds.add_parser(
+        "start",
+        help="processor time of a worker until it holds its partitions, and of each --help",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    start.add_argument("--repeat", type=int, default=3, help="the median is reported")
+    start.add_argument("--note", default="", help="what was changed, for the history")
     report = kinds.add_parser(
         "report",
         help="the report on a month and a year of 77 beds, beside the same counts in SQL",
@@ -206,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     render = kinds.add_parser(
         "render", help="write table and picture again, from the stored results"
     )
-    for one in (full, render, month, stages):
+    for one in (full, render, month, stages, start):
         one.add_argument(
             "--results",
             type=Path,

@@ -103,3 +103,15 @@ def _lines(path: str) -> list[str]:
 def stamp() -> dict[str, str]:
     """Where and when a section was measured."""
     return {"machine": description(), "date": time.strftime("%Y-%m-%d")}
+
+
+def commit() -> str:
+    """The commit that is measured, short."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip()

@@ -13,7 +13,6 @@ import gc
 import json
 import logging
 import os
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -149,7 +148,7 @@ def run(results: Path, records: int, only: str | None = None, note: str = "") ->
     found = {one.name: measure(one.load(records)) for one in points}
     entry = {
         "date": time.strftime("%Y-%m-%d"),
-        "commit": _commit(),
+        "commit": machine.commit(),
         "note": note,
         "machine": machine.description(),
         "load": os.getloadavg()[1],
@@ -398,14 +397,3 @@ def _scrape(work: Work, clock: Clock) -> None:
     page = asyncio.run(work.exporter.scrape(Format.TEXT))
     sum(map(len, page.pieces(gzip=True)))
     clock.end()
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()

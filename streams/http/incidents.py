@@ -16,24 +16,22 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from analyzer import FACT_TYPES, Columns, Policy, Topic
-from analyzer.incident import BASELINE, Facts, Incident, Question, analyse
 from analyzer.model import HOUR
 from analyzer.pipeline import Held
 from streams import __version__
 from streams.access import EVERYWHERE, Scope
-from streams.files.provenance import Provenance
 from streams.formats.calendars import Calendars
 from streams.formats.times import parse_duration, parse_time
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.privacy import Privacy
-from streams.incidents import as_json
-from streams.incidents.nameless import nameless
-from streams.incidents.page import page
 from streams.metrics.exporter import Source, in_turns
+
+if TYPE_CHECKING:
+    from analyzer.incident import Incident, Question
 
 LONGEST = 12 * HOUR
 """The longest window that a worker works out: it also has alarms to take in."""
@@ -115,6 +113,9 @@ class Incidents:
 
     async def page(self, given: Mapping[str, str], places: Scope = EVERYWHERE) -> Answer:
         """The answer as a page. Raises as `document`."""
+        from streams.files.provenance import Provenance
+        from streams.incidents.page import page
+
         asked = Asked.of(given)
         found = await self._found(asked, places)
         made = Provenance(
@@ -164,6 +165,11 @@ class Incidents:
 
     def _worked_out(self, asked: Asked, held: Held, groups: Sequence[int]) -> dict[str, Any]:
         """Runs in the thread. Raises `NotHere`."""
+        # not imported at the start of a worker, which would take longer
+        from analyzer.incident import Facts, Question, analyse
+        from streams.incidents import as_json
+        from streams.incidents.nameless import nameless
+
         offset = self._calendars.of(asked.facility).local(asked.at).utcoffset()
         question = Question(
             at=asked.at,
@@ -217,6 +223,7 @@ class Incidents:
 
     def _archived(self, question: Question, until: int) -> Iterator[tuple[Topic, Columns]]:
         """Raises `NotHere`."""
+        from analyzer.incident import BASELINE
         from streams.archive import Archive, ArchiveError, archived_facts
 
         assert self._archive is not None

@@ -17,13 +17,14 @@ from streams.health.health import Health
 from streams.http import visits
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.board import Board, UnitsQuery
+from streams.http.candidate import Candidate
 from streams.http.documents.common import Error
 from streams.http.documents.reader import document as reader_document
 from streams.http.finder import Finder, Query
 from streams.http.incidents import RETRY_SECONDS, Busy, Incidents
 from streams.http.site import File, page_files
 from streams.http.weeks import Weeks
-from streams.http.workbench import Candidate, Workbench
+from streams.http.workbench import Workbench
 from streams.metrics.exporter import Exporter
 from streams.metrics.exposition import Format, accepts
 

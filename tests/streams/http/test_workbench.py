@@ -21,7 +21,8 @@ from analyzer.whatif.episode_table import Recorded
 from analyzer.whatif.levers import Refused, Scope, Setting, fates, room, sides
 from streams.files.tuning import type_of
 from streams.formats.codec import to_json
-from streams.http import workbench
+from streams.http import what_ifs, workbench
+from streams.http.candidate import Candidate
 from streams.simulator import Storm, Ward, simulate
 from tests.harness.engines import POLICY, feed, restore, store
 from tests.harness.hospitals import NINE, Hospital
@@ -354,15 +355,13 @@ def test_while_a_slider_is_dragged_the_alarms_are_the_same_and_taken_once() -> N
 def test_the_same_question_is_worked_out_once_and_only_so_many_answers_are_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[workbench.Candidate] = []
+    asked: list[Candidate] = []
 
-    def what_if(
-        of: Recorded, candidate: workbench.Candidate, tolerated: float
-    ) -> dict[str, object]:
+    def what_if(of: Recorded, candidate: Candidate, tolerated: float) -> dict[str, object]:
         asked.append(candidate)
         return {}
 
-    monkeypatch.setattr(workbench, "what_if", what_if)
+    monkeypatch.setattr(what_ifs, "what_if", what_if)
     monkeypatch.setattr(workbench, "MOST_ANSWERS", 2)
     with Site(FakeWorker(counting("ICU").engine), reuse=10.0) as site:
         for delay in ("1", "2", "1.0", "3", "1", "2"):
