@@ -379,6 +379,27 @@ def test_what_is_wrong_is_told_in_one_line(
         assert "secret" not in str(told.value)
 
 
+def test_without_the_library_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['obstore'] = None\n"
+        "from streams.archive import Archive, ArchiveError\n"
+        "try: Archive('s3://bucket/archive')\n"
+        "except ArchiveError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("s3:// needs the extra objectstore; run: ")
+    assert done.stdout.endswith('pip install "alarm-fatigue[objectstore]"\n')
+
+
+@pytest.mark.parametrize("facility", ["007", "..", "~a+b&c=d#e?f", "a%20b/c", "Süd 'x' \"y\""])
+def test_any_name_of_a_facility_is_found_again(url: str, facility: str) -> None:
+    archive = Archive.create(url)
+    write(archive, "episodes", [episode("a", MIDNIGHT, facility=facility)])
+    assert archive.facilities("episodes") == [facility]
+    assert archive.scan("episodes", [facility]).collect()["facility"].to_list() == [facility]
+    assert list(Bucket(*_parts(url)).unfinished()) == []
+
+
 def test_keys_come_from_a_file_of_profiles_and_the_store_may_have_its_own_authority(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
