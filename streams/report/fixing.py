@@ -74,8 +74,9 @@ def to_fix(
     top: int,
 ) -> list[UnitFindings]:
     """By unit, the `top` types by non-actionable and technical alarms."""
+    alarms = alarms.upto(grid.end)
     cut, shown = (np.zeros(len(alarms), np.bool_) for _ in range(2))
-    inside = (alarms.start >= grid.begin) & (alarms.start < grid.end)
+    inside = alarms.start >= grid.begin
     hour = grid.hour_of(alarms.start)
     for number, name in enumerate(alarms.units):
         mine = alarms.unit == number
@@ -86,7 +87,8 @@ def to_fix(
         cut[mine] = units[name].cut[grid.day_of(alarms.start[mine])]
         mine &= hour >= 0
         shown[mine] = units[name].shown[hour[mine]]
-    kept = ~cut & (alarms.start < grid.end)
-    if not kept.any():
+    if cut.any():
+        alarms, shown = alarms.only(~cut), shown[~cut]
+    if not len(alarms):
         return []
-    return evidence(alarms.only(kept), facility, grid, policy, shown[kept]).findings(top)
+    return evidence(alarms, facility, grid, policy, shown).findings(top)

@@ -82,17 +82,26 @@ class Alarms:
     def __len__(self) -> int:
         return len(self.start)
 
+    def upto(self, end: int) -> Alarms:
+        """Those that started before `end`."""
+        count = int(np.searchsorted(self.start, end))
+        attributed = slice(int(np.searchsorted(self.row, count)))
+        return self._some(slice(count), row=self.row[attributed], who=self.who[attributed])
+
     def only(self, which: npt.NDArray[np.bool_]) -> Alarms:
         """Some of them."""
+        kept = which[self.row]
+        row = (np.cumsum(which) - 1)[self.row[kept]].astype(np.int32)
+        return self._some(which, row=row, who=self.who[kept])
+
+    def _some(self, which: slice | npt.NDArray[np.bool_], **attributed: Any) -> Alarms:
         columns = ("unit", "bed", "type", "signal", "rank", "klass", "start", "end", "answered")
         some: dict[str, Any] = {name: getattr(self, name)[which] for name in columns}
         some |= {
             name: None if column is None else column[which]
             for name, column in (("value", self.value), ("limit", self.limit))
         }
-        kept = which[self.row]
-        row = (np.cumsum(which) - 1)[self.row[kept]].astype(np.int32)
-        return replace(self, **some, row=row, who=self.who[kept])
+        return replace(self, **some, **attributed)
 
 
 def read_alarms(

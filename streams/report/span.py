@@ -102,8 +102,8 @@ class Grid:
 
     def hour_of(self, at: Numbers) -> Numbers:
         """The place of the hour of each moment; -1 at the cut ends."""
-        found = np.searchsorted(self.hours, at, side="right") - 1
-        kept: Numbers = np.where(found < len(self.hours) - 1, found, -1)
+        found = (at - self.hours[0]) // HOUR
+        kept: Numbers = np.where((found >= 0) & (found < len(self.hours) - 1), found, -1)
         return kept
 
     def before(self, calendar: Calendar) -> Grid:
