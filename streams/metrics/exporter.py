@@ -282,7 +282,9 @@ class Exporter:
         yield simple_table(
             "recomputed_ratio",
             {
-                (str(one.number),): 1.0 if one.recomputing is None else one.recomputing.share
+                (str(one.number),): 1.0
+                if one.recomputing is None
+                else one.recomputing.share(one.next_offsets)
                 for one in self._source.partitions
             },
         )

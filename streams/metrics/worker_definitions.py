@@ -176,7 +176,7 @@ WORKER = {
     "recomputed_ratio": Definition(
         "gauge",
         ("partition",),
-        "Part of the inputs, by time, that the state of the partition has reached since it was "
+        "Part of the inputs, by records, that the state of the partition has reached since it was "
         "taken over without a state or with one far behind; 1 once it is complete. Below 1, the "
         "figures of its facilities are left out.",
     ),

@@ -145,7 +145,7 @@ class Partition:
             self.next_offsets[one.topic] = one.next_offset
             self.changed = True
         if self.recomputing is not None:
-            self.recomputing.note(one.timestamps)
+            self.recomputing.note(one.topic, one.begin, one.timestamps)
         return TakenSlice(accepted_at)
 
     def _take_in(self, one: Slice) -> npt.NDArray[np.int64]:

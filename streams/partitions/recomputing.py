@@ -29,21 +29,23 @@ _MINUTE = 60_000
 class Recomputing:
     """How far it is. Times in ms since 1970; offsets by topic."""
 
-    until: int
-    """When it began, or was resumed: this is how far it has to come, by record time."""
+    until: int | None
+    """When it began, or was resumed; None with the event clock, to which that says nothing."""
     since: int | None = None
     """The time of the first record that was read; None before it."""
     reached: int | None = None
     """The time of the latest record that was read."""
     fresh: bool = False
     """Whether it began without any state."""
+    begins: dict[Topic, int] = field(default_factory=dict)
+    """The first offset that was read."""
     ends: dict[Topic, int] | None = None
     """Where the inputs ended when it began, or was resumed; None until the broker has said so."""
     emitted: dict[Topic, int] = field(default_factory=dict)
     """How far another version has emitted what follows from the inputs."""
 
     @classmethod
-    def read(cls, stored: Any, now: int) -> Recomputing | None:
+    def read(cls, stored: Any, now: int | None) -> Recomputing | None:
         """From what `stored` gives, to be resumed at `now`; None if nothing was under way."""
         if stored is None:
             return None
@@ -52,6 +54,7 @@ class Recomputing:
             since=stored["since"],
             reached=stored["reached"],
             fresh=stored["fresh"],
+            begins=dict(stored["begins"]),
             emitted=dict(stored["emitted"]),
         )
 
@@ -61,11 +64,13 @@ class Recomputing:
             "since": self.since,
             "reached": self.reached,
             "fresh": self.fresh,
+            "begins": dict(self.begins),
             "emitted": dict(self.emitted),
         }
 
-    def note(self, stamps: Iterable[int]) -> None:
-        """Take notice of the timestamps of records that were read."""
+    def note(self, topic: Topic, begin: int, stamps: Iterable[int]) -> None:
+        """Take notice of records that were read: their first offset, and their timestamps."""
+        self.begins.setdefault(topic, begin)
         known = [one for one in stamps if one >= 0]
         if known:
             self.since = min(known) if self.since is None else self.since
@@ -90,17 +95,22 @@ class Recomputing:
             offsets.get(topic, 0) >= end for topic, end in self.ends.items()
         )
 
-    @property
-    def share(self) -> float:
-        """The part that is done, by record time: 0 to 1, and below 1 until it is over."""
-        if self.since is None or self.reached is None or self.until <= self.since:
-            return 0.0
-        return min(max((self.reached - self.since) / (self.until - self.since), 0.0), 0.99)
+    def share(self, offsets: Mapping[Topic, int]) -> float:
+        """The part that is done at `offsets`, by records: 0 to 1, and below 1 until it is over.
+
+        Topics are read side by side, so those that no record was read of yet hardly count.
+        """
+        ends = self.ends or {}
+        whole = sum(ends.get(topic, begin) - begin for topic, begin in self.begins.items())
+        done = sum(offsets.get(topic, begin) - begin for topic, begin in self.begins.items())
+        return min(max(done / whole, 0.0), 0.99) if whole > 0 else 0.0
 
     @property
-    def span(self) -> int:
-        """The length of what is recomputed (ms)."""
-        return 0 if self.since is None else max(self.until - self.since, 0)
+    def span(self) -> int | None:
+        """The length of what is recomputed (ms); None if that is not known."""
+        if self.since is None or self.until is None:
+            return None
+        return max(self.until - self.since, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +120,8 @@ class Progress:
     partitions: tuple[int, ...]
     share: float
     """Of the slowest partition."""
-    span: int
-    """Of the longest (ms)."""
+    span: int | None
+    """Of the longest (ms); None if that is not known."""
     fresh: bool
     reached: int | None
     """Event time by records (ms), of the slowest."""
@@ -125,11 +135,10 @@ class Progress:
         >>> Progress((0, 1), 0.436, 26 * 3_600_000, True, None, None).says
         'recomputing the last 26 hours: 43 % done; figures are incomplete until then'
         """
-        what = "recomputing" if self.fresh else "catching up on"
-        return (
-            f"{what} {_length(self.span)}: {int(self.share * 100)} % done; "
-            "figures are incomplete until then"
-        )
+        what = "recomputing" if self.fresh else "catching up"
+        if self.span is not None:
+            what += f"{'' if self.fresh else ' on'} {_length(self.span)}"
+        return f"{what}: {int(self.share * 100)} % done; figures are incomplete until then"
 
 
 def _length(span: int) -> str:

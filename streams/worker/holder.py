@@ -132,7 +132,7 @@ class Holder:
                 partition=number,
                 settings=restored.changed_policy,
             )
-        now = round(self._clock() * 1000)
+        now = round(self._clock() * 1000) if settings.clock == "wall" else None
         recomputing = Recomputing.read(restored.recomputing, now) or Recomputing(now)
         if not restored.next_offsets:
             recomputing.fresh, recomputing.emitted = True, self._rivals.emitted(number)

@@ -58,14 +58,16 @@ class Recomputation:
         }
         if not found:
             return None
-        slowest = min(found.values(), key=lambda one: one.share)
+        offsets = {one.number: one.next_offsets for one in self._holder.partitions}
+        share, number = min((one.share(offsets[number]), number) for number, one in found.items())
+        spans = [one.span for one in found.values() if one.span is not None]
         return Progress(
             partitions=tuple(sorted(found)),
-            share=slowest.share,
-            span=max(one.span for one in found.values()),
+            share=share,
+            span=max(spans, default=None),
             fresh=any(one.fresh for one in found.values()),
-            reached=slowest.reached,
-            expected=self._pace.expected(slowest.share, self._clock()),
+            reached=found[number].reached,
+            expected=self._pace.expected(share, self._clock()),
         )
 
     def report(self) -> None:

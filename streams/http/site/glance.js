@@ -17,10 +17,15 @@ export function answer(which, head, body) {
 /** `nameOf` names a unit. */
 export function drawAnswers(found, nameOf) {
   const { units } = found, [worst] = units;
+  if (noneYet(found)) return ["worst", "relief", "before"].forEach(unknown);
   drawWorst(worst, found.at, nameOf);
   drawRelief(units, nameOf);
   drawShifts(units);
 }
+
+/** Whether there are no figures because not all was read yet: that says nothing about the units. */
+const noneYet = ({ units, currency }) => currency.state === "behind" && !units.length;
+const unknown = (which) => answer(which, "Not known yet", "The figures are not complete.");
 
 /** Which unit can help itself; who and which bed, only the unit's own address says. */
 function drawRelief(units, nameOf) {
@@ -97,8 +102,10 @@ const REMEDIES = {
   review: () => "review the alarm",
 };
 
-/** The finding with most alarms. `units` and `window`: of an answer of /api/v1/findings. */
-export function drawFix({ units, window }, nameOf) {
+/** The finding with most alarms. `units` and `window`: of an answer of /api/v1/findings; `beside`: of
+ * the list that was asked for with it. */
+export function drawFix({ units, window }, nameOf, beside) {
+  if (noneYet(beside)) return unknown("fix");
   const all = units.flatMap((unit) => unit.findings.map((one) => ({ unit, one })));
   const fixable = all.filter(({ one }) => REMEDIES[one.remedy]);
   fixable.sort((a, b) => b.one.load.count - a.one.load.count);

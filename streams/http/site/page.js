@@ -102,7 +102,7 @@ async function updateList(at, mine) {
   offerUnits(found.units, several());
   reportChanges(found.units);
   const fixes = await recent(`list ${at.facility}`, { facility: at.facility, top: "3" });
-  if (mine === turn) drawFix(fixes, nameOf);
+  if (mine === turn) drawFix(fixes, nameOf, found);
 }
 
 async function updateUnit(at, mine) {
