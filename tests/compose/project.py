@@ -175,9 +175,12 @@ class Project:
 
 
 class PodmanProject(Project):
-    """podman looks after health only where systemd runs, so we ask; and it shares no ports out."""
+    """podman looks after health only where systemd runs, so we ask. It shares no ports out, and
+    podman-compose does not replace a container on which others depend.
+    """
 
     def use(self, *overrides: str) -> None:
+        self.down()
         super().use(*overrides, *(["podman"] if "scale" in overrides else []))
 
     def healthy(self, container: Container) -> bool:
