@@ -13,12 +13,10 @@ from pathlib import Path
 
 from tests.compose.checks import everything
 from tests.compose.project import PodmanProject, Project
-from tests.image.build import ALONE, ROOT, build, engine_for, workplace
+from tests.image.build import NO_ENGINE, ROOT, alone, build, engine_for, workplace
 from tests.image.engine import Engine, NoEngine, own_docker
 from tests.image.podman import own_podman
 from tests.image.standins import stand_ins
-
-NO_ENGINE = 3
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,10 +63,10 @@ def main(arguments: Sequence[str]) -> int:
                 else:
                     check(engine, folder, options.upgrade_from)
             if engine.ours:
-                again = [sys.executable, "-m", "tests.compose", *arguments, "--built"]
-                again.append(f"--folder={folder}")
-                if subprocess.run([*ALONE, *again], cwd=ROOT, check=False).returncode:
-                    return 1
+                again = [one for one in arguments if one != "--engine-optional"]
+                status = alone("tests.compose", *again, "--built", f"--folder={folder}")
+                if status:
+                    return 0 if status == NO_ENGINE and options.engine_optional else status
     except NoEngine as error:
         print(f"compose: NOT CHECKED: {error}")
         return 0 if options.engine_optional else NO_ENGINE

@@ -92,6 +92,7 @@ def _inside(project: Project, one: Container) -> None:
 def from_alarms_to_pages(project: Project, folder: Path) -> Counts:
     """Alarms are counted, scraped, judged, routed, and a page arrives."""
     eventually(hospital.reached, "Prometheus reaches all targets")
+    hospital.wait_until_current()
     equal(ask(hospital.WORKER, "/metrics")[0], 401, "metrics without a token")
     token = project.secret("viewer_token")
     equal(ask(hospital.WORKER, "/metrics", project.secret("prometheus_token"))[0], 200, "metrics")
@@ -124,7 +125,7 @@ def restarts(project: Project, folder: Path, sent: Counts) -> Counts:
     project.engine.run("start", project.one("worker").id)
     wait_until_counted(project, sent)
     project.run("restart", "kafka")
-    eventually(lambda: not project.unwell, "all are healthy after Kafka's restart", 120)
+    project.wait_until_healthy()
     more = overloaded(folder, "B")
     wait_until_counted(project, sent, more)
     equal(project.one("worker").found["RestartCount"], 0, "restarts of the worker by itself")
@@ -169,6 +170,7 @@ def two_of_each(project: Project, folder: Path, sent: Counts) -> Counts:
     peers = '"peers":'
     for port in (9093, 9193, 9293):
         eventually(lambda port=port: ask(port, "/api/v2/status")[1].count('"address"') == 3, peers)
+    hospital.wait_until_current()
     for name in ("prometheus", "alertmanager-2"):
         project.run("stop", name)
     more = overloaded(folder, "C")

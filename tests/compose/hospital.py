@@ -23,6 +23,8 @@ BUSY = (
     f"--units={UNITS}", "--beds=8", "--beds-per-nurse=4", "--alarms-per-bed-day=3000",
     "--duration=30m",
 )  # fmt: skip
+PAGES_WAIT_SECONDS = 480.0
+"""For as long as alerts about missing data may last, with what Alertmanager adds."""
 TOPICS = ("alarms", "assignments", "responses", "labels")
 
 
@@ -158,6 +160,16 @@ def alerts(port: int = ALERTMANAGER) -> set[tuple[str, str]]:
     status, text = ask(port, "/api/v2/alerts")
     found = [one["labels"] for one in json.loads(text)] if status == 200 else []
     return {(one["alertname"], one.get("facility", "")) for one in found}
+
+
+def wait_until_current() -> None:
+    """Until no data is missing any more: where a start took minutes, it was, and pages wait."""
+    missing = {"DataLost", "BrokerNotAnswering", "PipelineStalled"}
+    eventually(
+        lambda: alerts() and not missing & {name for name, _ in alerts()},
+        "no data is missing",
+        PAGES_WAIT_SECONDS,
+    )
 
 
 def silence(facility: str, unit: str) -> dict[str, str]:

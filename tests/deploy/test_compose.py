@@ -39,7 +39,7 @@ def read(name: str) -> dict[str, Any]:
 
 BASE = read("compose.yml")
 SERVICES: dict[str, dict[str, Any]] = BASE["services"]
-OVERRIDES = ["compose.scale.yml", "compose.ha.yml", "compose.tls.yml", "compose.archive.yml"]
+OVERRIDES = [f"compose.{one}.yml" for one in ("scale", "ha", "tls", "archive", "podman")]
 WRITES = {"kafka", "grafana"}
 """Their images write into their own folders."""
 

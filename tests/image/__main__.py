@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streams.dev.broker import ApacheKafka, Broker, BrokerError, EmbeddedBroker
-from tests.image.build import FULL, SMALL, build, build_full, engine_for, workplace
+from tests.image.build import FULL, NO_ENGINE, SMALL, build, build_full, engine_for, workplace
 from tests.image.checks import everything
 from tests.image.engine import Engine, NoEngine
-
-NO_ENGINE = 3
 
 
 def main(arguments: Sequence[str]) -> int:

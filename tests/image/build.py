@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,8 +19,20 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL, FULL = "alarm-fatigue:checked", "alarm-fatigue:checked-full"
 STAND_IN = "alarm-fatigue-base:stand-in"
 BUILD_SECONDS = 900.0
-# A network of its own: bridges, firewall and published ports are nobody else's.
-ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+NO_ENGINE = 3
+"""Exit status where there is none."""
+
+
+def alone(module: str, *arguments: str) -> int:
+    """Exit status of `python -m module` in a network of its own: bridges, firewall and published
+    ports are nobody else's. Raises `NoEngine` if that is not allowed.
+    """
+    prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    tried = subprocess.run([*prefix, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise NoEngine(f"no network of its own: {tried.stderr.strip()}")
+    command = [*prefix, sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.harness.workers import eventually
 from tests.image.base import WANTED, stand_in
-from tests.image.engine import CommandFailed, Engine
+from tests.image.engine import CommandFailed, Engine, NoEngine
 
 NAME = "alarm-fatigue-machine"
 PACKAGES = (*WANTED, "systemd", "openssl", "util-linux")
@@ -77,10 +77,12 @@ def machine(engine: Engine, folder: Path) -> Iterator[Machine]:
         path.chmod(0o755)
     share.mkdir(exist_ok=True)
     engine.try_to("rm", "--force", NAME)
-    engine.run(
+    started = engine.try_to(
         "run", "--detach", f"--name={NAME}", "--network=host", "--systemd=always", "--privileged",
         f"--volume={share}:/share", "--rootfs", str(root), "/lib/systemd/systemd",
     )  # fmt: skip
+    if started.returncode:
+        raise NoEngine(f"podman runs no container with systemd: {started.stderr.strip()[-300:]}")
     one = Machine(engine, share)
     try:
         booted = "systemctl is-system-running"
