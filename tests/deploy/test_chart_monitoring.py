@@ -11,6 +11,7 @@ import yaml
 
 from reference import alertmanager
 from reference.__main__ import CHART as ROUTES
+from streams.kafka.state_version import state_group
 from tests.harness.charts import (
     CASES,
     CHART,
@@ -152,7 +153,7 @@ def test_scaling_asks_for_the_topic_and_no_more_workers_than_partitions() -> Non
     assert scaled["spec"]["maxReplicaCount"] == 8
     [trigger] = scaled["spec"]["triggers"]
     assert trigger["metadata"]["topic"] == "ward.alarms"
-    assert trigger["metadata"]["consumerGroup"] == "ward"
+    assert trigger["metadata"]["consumerGroup"] == state_group("ward")
     assert (trigger["metadata"]["tls"], trigger["metadata"]["sasl"]) == ("enable", "scram_sha512")
     [login] = of_kind("cloud", "TriggerAuthentication")
     assert login["metadata"]["name"] == trigger["authenticationRef"]["name"]

@@ -18,6 +18,9 @@
 {{- with .Values.kafka.sasl -}}
 {{- if .mechanism }}{{ $found = append $found (dict "value" "kafka.sasl.secret" "secret" .secret "keys" (list (ternary .clientSecretKey .passwordKey (eq .mechanism "OAUTHBEARER")))) }}{{ end -}}
 {{- end -}}
+{{- with .Values.archive -}}
+{{- if and .enabled .existingSecret }}{{ $found = append $found (dict "value" "archive.existingSecret" "secret" .existingSecret "keys" list) }}{{ end -}}
+{{- end -}}
 {{- range $value, $tls := dict "web.tls.secret" .Values.web.tls "hl7.listen.tls.secret" .Values.hl7.listen.tls -}}
 {{- if and $tls.secret (or (eq $value "web.tls.secret") $root.Values.hl7.listen.enabled) }}{{ $found = append $found (dict "value" $value "secret" $tls.secret "keys" (compact (list $tls.certKey $tls.keyKey $tls.clientCaKey))) }}{{ end -}}
 {{- end -}}
@@ -36,7 +39,7 @@
 {{- $wrong := list -}}
 {{- range $one := include "af.neededSecrets" . | fromJsonArray -}}
 {{- if not (hasKey $there $one.secret) -}}
-{{- $wrong = append $wrong (printf "%s: the namespace %s has no Secret %s; expected one with %s" $one.value $namespace $one.secret (join ", " $one.keys)) -}}
+{{- $wrong = append $wrong (printf "%s: the namespace %s has no Secret %s%s" $one.value $namespace $one.secret (ternary (printf "; expected one with %s" (join ", " $one.keys)) "" (gt (len $one.keys) 0))) -}}
 {{- else -}}
 {{- $lacking := list -}}
 {{- range $one.keys }}{{ if not (hasKey (get $there $one.secret) .) }}{{ $lacking = append $lacking . }}{{ end }}{{ end -}}
