@@ -41,7 +41,7 @@ class Holder:
     ) -> None:
         self._app = app
         self._settings = settings
-        self._policy = policy
+        self.policy = policy
         self._pseudonym = pseudonym
         self._found = found
         self._clock = clock
@@ -100,7 +100,7 @@ class Holder:
                     self.held[number] = take_hold(
                         self.held.get(number),
                         found,
-                        self._policy,
+                        self.policy,
                         partial(self._new_partition, number),
                     )
                     self.fence(number)
