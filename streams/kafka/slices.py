@@ -31,8 +31,9 @@ worth a slice. This is well within the horizon, and facts read ahead stay pendin
 arrive or a second has passed.
 """
 LEAD_MS = 43_200_000
-"""The same for topics other than `alarms`, whose times finish no alarm: until the alarms come, their
-facts are only held. They must not be so old that they are forgotten before that (see `Backlog`).
+"""The same for topics other than `alarms`, whose times finish no alarm: until the alarms come,
+their facts are only held. They must not be so old that they are forgotten before that (see
+`Backlog`).
 """
 FEW_RECORDS = 1_000
 TRUNCATED = "truncated"
