@@ -211,15 +211,24 @@ def _workers(
     broker: kafka.BenchKafka, folder: Path, load: Load, repeat: int, limit: float
 ) -> Section:
     rates: dict[str, list[float]] = {"1": [], "2": []}
+    spent: dict[str, list[tuple[float, float]]] = {"1": [], "2": []}
     for round_ in range(repeat):
         for number in (1, 2):
             machine.confine(broker.pid or 0, machine.ALL)
             group = f"bench-{number}-workers-{round_}"
             found = worker.measure_together(
-                broker.settings, folder, load, group=group, number=number, limit=limit
+                broker.settings,
+                folder,
+                load,
+                group=group,
+                number=number,
+                limit=limit,
+                broker=broker.pid or 0,
             )
             rates[str(number)].append(_logged(found, f"{number} worker(s): ").rate)
-    return {"rates": rates}
+            of_broker = found.broker_cpu_seconds / found.records * 1e6
+            spent[str(number)].append((found.cpu_per_million, of_broker))
+    return {"rates": rates, "cpu_s_per_million": spent}
 
 
 def _recovery(broker: kafka.BenchKafka, folder: Path, load: Load, limit: float) -> Section:

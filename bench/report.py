@@ -107,11 +107,31 @@ def _scaling(title: str, section: Mapping[str, Any]) -> str:
 def _workers(section: Mapping[str, Any]) -> str:
     rates = section["rates"]
     one = median(rates["1"])
+    spent = section.get("cpu_s_per_million", {})
+
+    def of(number: str, place: int) -> str:
+        """Median seconds, where they were measured."""
+        return f"{median(run[place] for run in spent[number]):.1f}" if number in spent else ""
+
     table = _table(
-        ("workers", "events/s, median", "runs", "against one"),
+        (
+            "workers",
+            "events/s, median",
+            "runs",
+            "against one",
+            "CPU s a million: workers",
+            "broker",
+        ),
         [
-            (number, f"{median(of):,.0f}", str(len(of)), f"{median(of) / one:.2f} x")
-            for number, of in rates.items()
+            (
+                number,
+                f"{median(runs):,.0f}",
+                str(len(runs)),
+                f"{median(runs) / one:.2f} x",
+                of(number, 0),
+                of(number, 1),
+            )
+            for number, runs in rates.items()
         ],
     )
     return "\n".join(

@@ -271,6 +271,7 @@ class _App:
         self._consumer = self._producer = None
         self.names = Naming()
         self.crash_reason = None
+        self.consumer_generation_id = 0
         self.rebalancing = self.in_recovery = False
         self.desk = self.recorder = None
 

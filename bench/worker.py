@@ -20,7 +20,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -59,6 +59,8 @@ class Run:
     cpu_seconds: float
     peak_rss_mb: float
     scrapes: int
+    broker_cpu_seconds: float = 0.0
+    """User and system time of the broker meanwhile, where it is measured."""
 
     @property
     def rate(self) -> float:
@@ -245,10 +247,17 @@ def measure(
 
 
 def measure_together(
-    at: Settings, folder: Path, load: Load, *, group: str, number: int, limit: float
+    at: Settings,
+    folder: Path,
+    load: Load,
+    *,
+    group: str,
+    number: int,
+    limit: float,
+    broker: int = 0,
 ) -> Run:
     """`number` workers of one group, on all cores. They are suspended while the topics are
-    filled.
+    filled. `broker`: its process, if its time is to be measured.
     """
     kafka.new_topics(at, group)
     with contextlib.ExitStack() as stack:
@@ -266,10 +275,11 @@ def measure_together(
         for worker in workers:
             worker.signal(signal.SIGSTOP)
         ends = kafka.produce(at, load)
-        began = time.time()
+        began, used = time.time(), machine.cpu_seconds(broker)
         for worker in workers:
             worker.signal(signal.SIGCONT)
-        return _until_drained(at, workers, ends, group, began, limit)
+        found = _until_drained(at, workers, ends, group, began, limit)
+        return replace(found, broker_cpu_seconds=machine.cpu_seconds(broker) - used)
 
 
 def _wait_until_shared(workers: Sequence[Worker]) -> None:

@@ -8,8 +8,9 @@ topic, was read.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,6 +29,11 @@ FAR_AHEAD_MS = 3_600_000
 """The same if this adds at most `FEW_RECORDS` records: ten minutes of a small hospital are not
 worth a slice. This is well within the horizon, and facts read ahead stay pending until more records
 arrive or a second has passed.
+"""
+LEAD_MS = 43_200_000
+"""The same for topics other than `alarms`, whose times finish no alarm: until the alarms come,
+their facts are only held. They must not be so old that they are forgotten before that (see
+`Backlog`).
 """
 FEW_RECORDS = 1_000
 TRUNCATED = "truncated"
@@ -83,13 +89,21 @@ class Slice:
 
     def cut(self, count: int) -> tuple[Slice, Slice]:
         """The first `count` records, and the others; neither may be empty."""
-        middle = self.offsets[count - 1] + 1
-        head = tuple(one for one in self.unreadable if one.begin < middle)
-        tail = self.unreadable[len(head) :]
-        return (
-            self._part(slice(None, count), self.begin, middle, self.moved, head),
-            self._part(slice(count, None), middle, self.next_offset, False, tail),
+        return self.part(0, count), self.part(count, len(self))
+
+    def part(self, begin: int, end: int) -> Slice:
+        """The records with the indexes `begin` <= n < `end`, and the gaps after each of them; the
+        first part also has the gap before all. Parts that follow each other join without gap.
+        """
+        first, last = begin == 0, end == len(self)
+        since = self.begin if first else self.offsets[begin - 1] + 1
+        until = self.next_offset if last else self.offsets[end - 1] + 1
+        unreadable = tuple(
+            one
+            for one in self.unreadable
+            if (first or one.begin >= since) and (last or one.begin < until)
         )
+        return self._part(slice(begin, end), since, until, self.moved and first, unreadable)
 
     def records(self, begin: int, end: int) -> Slice:
         """The records with the indexes `begin` <= n < `end`, without unreadable batches."""
@@ -139,9 +153,14 @@ class Reach(NamedTuple):
 
 
 class Backlog:
-    """Fetched slices that wait: at most one per topic-partition, which bounds memory."""
+    """Fetched slices that wait: at most one per topic-partition, which bounds memory.
 
-    def __init__(self) -> None:
+    `held_since` gives the record time (ms) since which facts are surely held until the alarms that
+    they are about have come, however far they are read ahead.
+    """
+
+    def __init__(self, held_since: Callable[[], int] = lambda: 0) -> None:
+        self._held_since = held_since
         self._lanes: dict[int, _Lane] = {}
         self._turns: deque[int] = deque()
         self.paused: frozenset[int] = frozenset()
@@ -168,12 +187,12 @@ class Backlog:
             self._lane(place.partition).reached[place.topic] = reach
         for one in slices:
             lane = self._lane(one.partition)
-            lane.waiting[one.topic] = one
+            lane.waiting[one.topic] = _Waiting(one)
             lane.absent.discard(one.topic)
 
     def _lane(self, partition: int) -> _Lane:
         if partition not in self._lanes:
-            self._lanes[partition] = _Lane()
+            self._lanes[partition] = _Lane(self._held_since)
             self._turns.append(partition)
         return self._lanes[partition]
 
@@ -192,18 +211,51 @@ class Backlog:
     def oldest(self) -> dict[Place, int]:
         """The time (ms) of the first waiting record of each place that has one."""
         return {
-            one.place: one.timestamps[0]
+            one.whole.place: one.oldest
             for lane in self._lanes.values()
             for one in lane.waiting.values()
-            if one.timestamps
+            if one.whole.timestamps
         }
+
+
+class _Waiting:
+    """A fetched slice, which is taken in parts from its beginning."""
+
+    def __init__(self, whole: Slice) -> None:
+        self.whole = whole
+        self._begin = 0
+        self._times = whole.timestamps
+        self._in_order = whole.timestamps == sorted(whole.timestamps)
+
+    @property
+    def oldest(self) -> int:
+        """The time (ms) of the next record."""
+        return self._times[self._begin]
+
+    def up_to(self, limit: int) -> int:
+        """How many of the next records come before the first one later than `limit` (ms)."""
+        if self._in_order:
+            return bisect_right(self._times, limit, self._begin) - self._begin
+        rest = self._times[self._begin :]
+        return next((count for count, time in enumerate(rest) if time > limit), len(rest))
+
+    @property
+    def left(self) -> int:
+        """How many records are left."""
+        return len(self._times) - self._begin
+
+    def take(self, count: int) -> Slice:
+        """The next `count` records."""
+        begin, self._begin = self._begin, self._begin + count
+        return self.whole if count == len(self._times) else self.whole.part(begin, self._begin)
 
 
 class _Lane:
     """The topics of one partition, merged by record time."""
 
-    def __init__(self) -> None:
-        self.waiting: dict[Topic, Slice] = {}
+    def __init__(self, held_since: Callable[[], int]) -> None:
+        self._held_since = held_since
+        self.waiting: dict[Topic, _Waiting] = {}
         self.reached: dict[Topic, Reach] = {}
         self.absent: set[Topic] = set()
         """Topics that others no longer wait for, until they have records again."""
@@ -212,13 +264,13 @@ class _Lane:
 
     def take(self, now: float) -> Slice | None:
         for topic, one in self.waiting.items():
-            if not one.timestamps:  # gaps have no time
-                return self.waiting.pop(topic)
+            if not one.whole.timestamps:  # gaps have no time
+                return self.waiting.pop(topic).whole
         if not self.waiting:
             return None
-        oldest = min(self.waiting.values(), key=lambda one: one.timestamps[0])
-        limit, behind = self._limit(oldest.topic)
-        if limit is not None and oldest.timestamps[0] > limit:
+        topic, oldest = min(self.waiting.items(), key=lambda one: one[1].oldest)
+        limit, behind = self._limit(topic)
+        if limit is not None and oldest.oldest > limit:
             if self._blocked_since is None:
                 self._blocked_since = now
             if now - self._blocked_since < PATIENCE_SECONDS:
@@ -226,20 +278,21 @@ class _Lane:
             self.absent.add(behind)
             return self.take(now)
         self._blocked_since = None
-        del self.waiting[oldest.topic]
-        if limit is not None and max(oldest.timestamps) > limit:
-            count = next(n for n, time in enumerate(oldest.timestamps) if time > limit)
-            if count < FEW_RECORDS:
-                far = limit + FAR_AHEAD_MS - AHEAD_MS
-                count = next(
-                    (n for n, time in enumerate(oldest.timestamps[:FEW_RECORDS]) if time > far),
-                    FEW_RECORDS,
-                )
-            if count < len(oldest):
-                oldest, self.waiting[oldest.topic] = oldest.cut(count)
-        if oldest.timestamps[-1] >= 0:  # records may have no timestamp
-            self._read_to[oldest.topic] = oldest.timestamps[-1]
-        return oldest
+        taken = oldest.take(oldest.left if limit is None else self._count(topic, oldest, limit))
+        if not oldest.left:
+            del self.waiting[topic]
+        if taken.timestamps[-1] >= 0:  # records may have no timestamp
+            self._read_to[topic] = taken.timestamps[-1]
+        return taken
+
+    def _count(self, topic: Topic, one: _Waiting, limit: int) -> int:
+        """How many records to take where `limit` is the time (ms) up to which any are read."""
+        count = one.up_to(limit)
+        if count < FEW_RECORDS:
+            leads = topic != "alarms" and one.oldest >= self._held_since()
+            ahead = LEAD_MS if leads else FAR_AHEAD_MS
+            count = min(one.up_to(limit + ahead - AHEAD_MS), FEW_RECORDS)
+        return count
 
     def _limit(self, of: Topic) -> tuple[int | None, Topic]:
         """The record time up to which `of` may be read, and the topic that sets this limit.
@@ -251,7 +304,7 @@ class _Lane:
             if topic == of or topic in self.absent:
                 continue
             if topic in self.waiting:
-                time = self.waiting[topic].timestamps[0]
+                time = self.waiting[topic].oldest
             elif reach.at_end:
                 continue
             else:  # it has more records, none of them older than the last one read

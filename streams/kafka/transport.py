@@ -292,7 +292,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.epoch = 0
-        self.backlog = Backlog()
+        self.backlog = Backlog(self.app.work.reader.held_since)
         self._in_hand = 0
         self._room = asyncio.Event()
         self._room.set()

@@ -5,8 +5,9 @@ writes one manifest, which says where every shard is stored and which offsets th
 The older manifest and its shards remain until the new manifest is stored. Records that the new
 manifest no longer refers to are deleted afterwards.
 
-Each writer (one worker between two rebalances) begins by storing every shard itself. So a writer
-that has lost the partition without knowing it can only damage its own records.
+Each writer (one worker, for as long as nobody else can have held the partition) begins by storing
+every shard itself, and deletes records only after the group has accepted a commit. So a writer that
+has lost the partition without knowing it can only damage its own records.
 
 `streams.partitions.outbox` explains what a checkpoint emits, and why that is exactly once in
 effect.
@@ -136,6 +137,17 @@ class Checkpoints:
             new._superseded.add(self._manifest_key)
         new._leftovers = set(self._leftovers)
         return new
+
+    def wrote_all(self, keys: Iterable[bytes]) -> bool:
+        """Whether this writer wrote all records under these keys."""
+        return all(_parse_key(key)[1] == self._writer for key in keys)
+
+    def not_deleted(self, plan: Plan) -> None:
+        """The last plan, of this writer or the one before, is stored, but its deletions were not
+        sent: the next plan repeats them.
+        """
+        self._superseded |= plan.superseded
+        self._leftovers |= {key for key, _ in plan.deletions} - plan.superseded
 
     def after_refusal(self, writer: str, refused: Plan) -> Checkpoints:
         """The same state under a new writer's name, after the broker refused the last plan.

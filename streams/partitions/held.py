@@ -102,13 +102,23 @@ def take_hold(
     found: Mapping[bytes, bytes],
     policy: Policy,
     new_partition: Callable[[Restored], Partition],
+    unbroken: bool = False,
 ) -> Held:
     """A partition after a rebalance.
 
     `found` holds the records that recovery read from the checkpoint topic: all of them, or only new
-    ones if the partition was held `before`. Raises `CheckpointError` if the stored state cannot be
-    read.
+    ones if the partition was held `before`. `unbroken`: nobody else can have held it since. Then,
+    unless others have written, checkpoints go on and store only what changes. Where nothing is
+    emitted, no commit holds back the deletions of others, so everything is stored again. Raises
+    `CheckpointError` if the stored state cannot be read.
     """
+    if (
+        before is not None
+        and unbroken
+        and not before.partition.outbox.silent
+        and before.checkpoints.wrote_all(found)
+    ):
+        return before
     writer = new_writer()
     if before is None:
         return Held(

@@ -132,13 +132,17 @@ class Checkpointer:
             held.refused = type(error.reason).__name__
             return
         held.stored_at, held.stored_offsets, held.refused = self._clock(), stored, None
-        if reached and not silent:  # a commit says what was emitted; without offsets it is refused
-            await self._emit(held, plan.episodes, reached)
+        # a commit says what was emitted; without offsets it is refused
+        commits = bool(reached) and not silent
+        if commits and not await self._emit(held, plan.episodes, reached):
+            held.checkpoints.not_deleted(plan)
+            return
         with contextlib.suppress(Refused):  # superseded records stay, and are ignored
             await self._sink.store(place, plan.deletions)
 
-    async def _emit(self, held: Held, episodes: list[Outgoing], reached: dict[TP, int]) -> None:
+    async def _emit(self, held: Held, episodes: list[Outgoing], reached: dict[TP, int]) -> bool:
         """Send finished episodes. Commit before the first one, and again every `CONFIRMED_SECONDS`.
+        Returns whether the group accepted all commits.
 
         A worker that was suspended may have lost its partitions without knowing it. It should not
         send versions that its successor has superseded; if it still does, the generation decides.
@@ -146,18 +150,20 @@ class Checkpointer:
         old state for a moment, so its state must be recovered as well. Records that are not sent
         wait for the next checkpoint, or are restored by another worker.
         """
-        begin, confirmed = 0, -CONFIRMED_SECONDS
+        begin, confirmed, ours = 0, -CONFIRMED_SECONDS, True
         edition = edition_noted(held.partition.outbox.generation)
         while begin < len(episodes) or confirmed < 0:
             if monotonic() - confirmed >= CONFIRMED_SECONDS:
                 ours = self._holder.is_ours(held)
-                if not ours or not await self._app.consumer.commit_offsets(reached, edition):
+                ours = ours and await self._app.consumer.commit_offsets(reached, edition)
+                if not ours:
                     held.partition.outbox.put_back(episodes[begin:])
                     break
                 confirmed = monotonic()
             await self._sink.send(episodes[begin : begin + EMITTED_AT_ONCE])
             begin += EMITTED_AT_ONCE
         await self._sink.delivered()
+        return ours
 
     async def hand_over(self) -> None:
         """Store the state before partitions may be reassigned, so that less must be read again.

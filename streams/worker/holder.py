@@ -41,12 +41,14 @@ class Holder:
     ) -> None:
         self._app = app
         self._settings = settings
-        self._policy = policy
+        self.policy = policy
         self._pseudonym = pseudonym
         self._found = found
         self._clock = clock
         self._rivals = rivals
         self.held: dict[int, Held] = {}
+        self._generation: int | None = None
+        """The group's generation in which `held` was last taken over."""
         self.recovered = False
         """Whether the state held is up to date.
 
@@ -92,7 +94,13 @@ class Holder:
             del self.held[number]
 
     async def take_over(self, numbers: set[int]) -> None:
-        """After a rebalance: hold exactly these partitions, with the state that recovery found."""
+        """After a rebalance: hold exactly these partitions, with the state that recovery found.
+
+        In a generation of the group, a partition has one owner. So nobody else can have held one
+        that was ours in the generation just before this.
+        """
+        generation = self._app.consumer_generation_id
+        unbroken = self._generation is not None and generation == self._generation + 1
         try:
             self.revoked(self.held.keys() - numbers)
             for number in sorted(numbers):
@@ -100,14 +108,15 @@ class Holder:
                     self.held[number] = take_hold(
                         self.held.get(number),
                         found,
-                        self._policy,
+                        self.policy,
                         partial(self._new_partition, number),
+                        unbroken,
                     )
                     self.fence(number)
                     if isinstance(found, Opened) and found.outdated:
                         log.info("the stored state is sealed anew", partition=number)
                         self.held[number].partition.changed = True
-            self.recovered = True
+            self.recovered, self._generation = True, generation
             log.info(
                 "partitions held",
                 partitions=sorted(numbers),

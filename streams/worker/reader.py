@@ -106,6 +106,14 @@ class Reader:
             self.advance(held)
             self.press()
 
+    def held_since(self) -> int:
+        """Since when (ms) facts are held at least as long as reading takes to reach others: see
+        `Backlog`. Time that advances with the records forgets nothing before the alarms are read.
+        """
+        if not self._wall:
+            return 0
+        return int(self._clock() * 1000) - self._holder.policy.horizon // 2
+
     def advance(self, held: Held) -> None:
         """Advance the time of one partition to the present."""
         held.partition.advance(int(self._clock() * 1000) if self._wall else None)

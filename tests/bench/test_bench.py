@@ -186,7 +186,10 @@ SECTIONS: dict[str, dict[str, Any]] = {
             for n in (1, 10)
         ]
     },
-    "workers": {"rates": {"1": [10.0, 11.0, 12.0], "2": [20.0, 22.0, 21.0]}},
+    "workers": {
+        "rates": {"1": [10.0, 11.0, 12.0], "2": [20.0, 22.0, 21.0]},
+        "cpu_s_per_million": {"1": [[12.0, 3.0]], "2": [[13.0, 3.5]]},
+    },
     "recovery": {
         "points": [
             {"held": 1000, "ready_seconds": 1.5, "correct_seconds": 2.0, "bytes_per_alarm": 180.0}
@@ -202,7 +205,7 @@ def test_the_table_states_medians_ratios_and_what_is_missing() -> None:
     assert "| this worker, everything on | 100 | 3 | 90 - 110 | 1.00 x |" in text
     assert "| stock Faust, hopping | 0 | 3 | 0 - 1 | 200.00 x |" in text
     assert "Flink SQL: not measured; its Kafka connector could not be fetched." in text
-    assert "| 2 | 21 | 3 | 1.91 x |" in text
+    assert "| 2 | 21 | 3 | 1.91 x | 13.0 | 3.5 |" in text
     assert "5 (stopped)" in text
 
 

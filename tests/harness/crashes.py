@@ -14,6 +14,7 @@ from analyzer import TOPICS, Topic
 from analyzer.model.facts import Fact
 from streams.kafka.outgoing import Outgoing
 from streams.partitions import checkpoint
+from streams.partitions.checkpoint import Plan
 from streams.partitions.held import Held, take_hold
 from streams.partitions.partition import Partition
 from tests.harness.partitions import (
@@ -63,6 +64,7 @@ class Log:
 class Storing:
     """A checkpoint on its way into the log, one record after the other."""
 
+    plan: Plan
     until_stored: list[tuple[bytes, bytes | None]]
     confirmed: bool
     """The group took the commit that follows the manifest: the rest may be sent, however late."""
@@ -78,13 +80,19 @@ class Worker:
         self._held: Held | None = None
         self._heard = 0
         self._storing: Storing | None = None
+        self._generation = -1
 
     def rebalance(self) -> None:
-        """The partition is ours, says the group; since when others had it, nobody tells."""
+        """The partition is ours, says the group; since when others had it, nobody tells but the
+        number of the generation.
+        """
         log = self._hospital.log
+        self._hospital.generation += 1
+        unbroken = self._hospital.generation == self._generation + 1
+        self._generation = self._hospital.generation
         found = log.found(since=self._heard if self._held else 0)
         before, self._heard = self._held, log.end
-        self._held = take_hold(before, found, POLICY, new_partition)
+        self._held = take_hold(before, found, POLICY, new_partition, unbroken)
         if self._held is not before:
             partition = self._held.partition
             partition.advance(None)
@@ -113,17 +121,23 @@ class Worker:
             plan = self._held.checkpoints.plan(self.partition)
             self._hospital.sent += self.partition.take_rejected()
             self._storing = Storing(
-                plan.shards + plan.manifest, False, plan.episodes, plan.deletions
+                plan,
+                plan.shards + plan.manifest,
+                False,
+                plan.episodes,
+                plan.deletions,
             )
         storing = self._storing
         while records is None or records > 0:
             if storing.until_stored:
                 self._hospital.log.append(*storing.until_stored.pop(0))
-            elif storing.episodes and not storing.confirmed:
+            elif not storing.confirmed:
                 storing.confirmed = self is self._hospital.owner
                 if not storing.confirmed:
                     self.partition.outbox.put_back(storing.episodes)
-                    storing.episodes = []
+                    self._held.checkpoints.not_deleted(storing.plan)
+                    self._storing = None
+                    return
             elif storing.episodes:
                 self._hospital.sent.append(storing.episodes.pop(0))
             elif storing.deletions:
@@ -143,6 +157,7 @@ class Hospital:
         self.source = source
         self.log = Log()
         self.sent: list[Any] = []
+        self.generation = 0
         self.owner = Worker(self)
         self.owner.rebalance()
         self.zombies: list[Worker] = []
@@ -189,6 +204,7 @@ LINGERING = st.one_of(
     STORE,
     STORE,
     st.tuples(st.just("lose")),
+    st.tuples(st.just("stay")),
     st.tuples(st.just("zombie takes"), WHICH, st.sampled_from(TOPICS), st.integers(1, 20)),
     st.tuples(st.just("zombie stores"), WHICH, st.sampled_from([None, None, 1, 2, 5])),
     st.tuples(st.just("back"), WHICH),
@@ -211,6 +227,8 @@ def act(hospital: Hospital, step: tuple[Any, ...]) -> None:
             hospital.replace_owner(lingers=False)
         case ("lose",):
             hospital.replace_owner(lingers=True)
+        case ("stay",):
+            owner.rebalance()
         case "zombie takes", which, topic, count if which < len(zombies):
             zombies[which].take(topic, count)
         case "zombie stores", which, records if which < len(zombies):

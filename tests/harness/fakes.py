@@ -16,6 +16,7 @@ class Client:
     """
 
     crash_reason = _consumer = _producer = None
+    consumer_generation_id = 0
 
     def __init__(self) -> None:
         self.consumer = self

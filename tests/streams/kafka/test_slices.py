@@ -12,6 +12,7 @@ from streams.kafka.slices import (
     AHEAD_MS,
     FAR_AHEAD_MS,
     FEW_RECORDS,
+    LEAD_MS,
     PATIENCE_SECONDS,
     Backlog,
     Place,
@@ -60,10 +61,14 @@ class Reader:
     """
 
     def __init__(
-        self, logs: dict[Topic, list[int]], fetch: int = 50, slow: dict[Topic, int] | None = None
+        self,
+        logs: dict[Topic, list[int]],
+        fetch: int = 50,
+        slow: dict[Topic, int] | None = None,
+        held_since: int = 0,
     ) -> None:
         self.logs, self.fetch, self.slow = logs, fetch, slow or {}
-        self.backlog = Backlog()
+        self.backlog = Backlog(lambda: held_since)
         self.positions: dict[Topic, int] = dict.fromkeys(logs, 0)
         self.taken: list[Slice] = []
         self.rounds = 0
@@ -98,15 +103,28 @@ class Reader:
 
 
 Logs = st.fixed_dictionaries(
-    {topic: st.lists(st.integers(0, 600 * MINUTE), max_size=120).map(sorted) for topic in TOPICS},
+    {topic: st.lists(st.integers(0, 1200 * MINUTE), max_size=120).map(sorted) for topic in TOPICS},
 )
 
 
-@given(Logs, st.integers(1, 50), st.dictionaries(st.sampled_from(TOPICS), st.integers(1, 7)))
+def most_ahead(one: Slice, held_since: int) -> int:
+    """How far (ms) the last record of a slice may be ahead of another topic's next one."""
+    if len(one) > FEW_RECORDS:
+        return AHEAD_MS
+    leads = one.topic != "alarms" and one.timestamps[0] >= held_since
+    return LEAD_MS if leads else FAR_AHEAD_MS
+
+
+@given(
+    Logs,
+    st.integers(1, 50),
+    st.dictionaries(st.sampled_from(TOPICS), st.integers(1, 7)),
+    st.integers(0, 1200 * MINUTE),
+)
 def test_topics_are_read_side_by_side_whole_and_in_order_however_they_are_fetched(
-    logs: dict[Topic, list[int]], fetch: int, slow: dict[Topic, int]
+    logs: dict[Topic, list[int]], fetch: int, slow: dict[Topic, int], held_since: int
 ) -> None:
-    reader = Reader(logs, fetch, slow)
+    reader = Reader(logs, fetch, slow, held_since)
     reader.run()
     read: dict[Topic, list[int]] = {topic: [] for topic in logs}
     for one in reader.taken:
@@ -117,10 +135,43 @@ def test_topics_are_read_side_by_side_whole_and_in_order_however_they_are_fetche
             assert (
                 other == one.topic
                 or not left
-                or one.timestamps[-1]
-                <= left[0] + (FAR_AHEAD_MS if len(one) <= FEW_RECORDS else AHEAD_MS)
+                or one.timestamps[-1] <= left[0] + most_ahead(one, held_since)
             )
     assert read == logs
+
+
+@given(
+    st.fixed_dictionaries(
+        {topic: st.lists(st.integers(0, 1200 * MINUTE), max_size=60) for topic in TOPICS}
+    ),
+    st.integers(1, 50),
+)
+def test_topics_out_of_order_are_read_whole(logs: dict[Topic, list[int]], fetch: int) -> None:
+    reader = Reader(logs, fetch)
+    reader.run(now=0.0)
+    for _ in range(len(logs)):  # each time, one more topic is no longer waited for
+        reader.run(now=PATIENCE_SECONDS * len(reader.taken) + PATIENCE_SECONDS)
+    read: dict[Topic, list[int]] = {topic: [] for topic in logs}
+    for one in reader.taken:
+        assert one.begin == len(read[one.topic])
+        read[one.topic] += one.timestamps
+    assert read == logs
+
+
+def test_topics_that_finish_no_alarm_are_read_ahead_while_their_facts_are_held() -> None:
+    hourly = list(range(0, 600 * MINUTE, 60 * MINUTE))
+    taken = {}
+    for held_since in (0, 1200 * MINUTE):
+        reader = Reader({"alarms": hourly, "responses": hourly}, held_since=held_since)
+        reader.run()
+        taken[held_since] = [(one.topic, len(one)) for one in reader.taken]
+    assert taken[0] == [("alarms", 2), ("responses", 10), ("alarms", 8)]
+    assert taken[1200 * MINUTE][:4] == [
+        ("alarms", 2),
+        ("responses", 4),
+        ("alarms", 4),
+        ("responses", 4),
+    ]
 
 
 def test_an_idle_topic_holds_up_nobody() -> None:

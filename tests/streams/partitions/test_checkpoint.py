@@ -285,3 +285,52 @@ def test_damaged_bytes_are_reported(damage: bytes) -> None:
     for key in stored_state():
         with pytest.raises(CheckpointError, match="stored state cannot be read"):
             restore(stored_state() | {key: damage}, POLICY)
+
+
+def shards_of(plan: Plan) -> set[tuple[str, int]]:
+    return {tuple(json.loads(key)[3:5]) for key, _ in plan.shards}
+
+
+def test_a_partition_kept_through_a_rebalance_stores_only_what_changes() -> None:
+    held, log = take_hold(None, {}, POLICY, new_partition), Log()
+    parts = list(slices(long_source(), 300))
+
+    def store() -> int:
+        plan = held.checkpoints.plan(held.partition)
+        for pair in plan.shards + plan.manifest + plan.deletions:
+            log.append(*pair)
+        return size(plan)
+
+    for records in parts[:-1]:
+        feed(held.partition, records)
+        store()
+    heard = log.end
+    everything = size(held.checkpoints.renewed("v").plan(held.partition))
+    assert take_hold(held, log.found(heard), POLICY, new_partition, unbroken=True) is held
+    feed(held.partition, parts[-1])
+    assert store() < everything / 3
+    restored = new_partition(restore(log.found(), POLICY))
+    restored.advance(None)
+    assert numbers(restored) == numbers(held.partition)
+
+
+def test_it_stores_everything_again_where_others_have_written() -> None:
+    held = take_hold(None, {}, POLICY, new_partition)
+    feed(held.partition, next(iter(slices(long_source(), 300))))
+    before = held.checkpoints.plan(held.partition)
+    theirs = {key: b"" for key in stored_state("0" * 12) if b"shard" in key}
+    assert take_hold(held, theirs, POLICY, new_partition, unbroken=True) is held
+    plan = held.checkpoints.plan(held.partition)
+    assert shards_of(plan) == shards_of(before) - {("said", 0)}
+    assert {key for key, _ in plan.deletions} >= set(theirs)
+
+
+def test_deletions_that_were_not_sent_are_part_of_the_next_plan() -> None:
+    partition, checkpoints = new_partition(), Checkpoints("w", found=stored_state("0" * 12))
+    first, *others = slices(long_source(), 300)
+    feed(partition, first)
+    plan = checkpoints.plan(partition)
+    assert plan.deletions
+    checkpoints.not_deleted(plan)
+    feed(partition, others[0])
+    assert set(checkpoints.plan(partition).deletions) >= set(plan.deletions)

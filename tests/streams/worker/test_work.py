@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import time
+from typing import Any
 
 import pytest
 from faust.tables.recovery import RebalanceAgain
@@ -62,6 +63,71 @@ def test_a_partition_that_has_read_nothing_is_stored_without_a_commit() -> None:
         await work.checkpointer.checkpoint()
         assert batches.stored
         assert client.sent == []
+
+    asyncio.run(live())
+
+
+class Group(Client):
+    """Faust's app whose group takes commits only from a member."""
+
+    member = True
+
+    async def commit_offsets(self, offsets: dict[Any, int], *_: Any) -> bool:
+        return self.member and bool(offsets)
+
+
+def test_a_worker_whose_commit_the_group_refuses_deletes_nothing_until_one_is_accepted() -> None:
+    """Another worker may have restored the records that it would delete."""
+
+    async def live() -> None:
+        group = Group()
+        work = new_work(group, Settings(), str, time, nothing_found)
+        topic = work.sink.producer = Batches(group.sent)  # type: ignore[assignment]
+        held = work.holder.held[0] = take_hold(None, {}, POLICY, new_partition)
+        await work.holder.take_over({0})
+        records = [record for records in SOURCE.records.values() for record in records]
+
+        async def deleted(some: list[Any]) -> int:
+            before = len(topic.stored)
+            feed(held.partition, some)
+            await work.checkpointer.checkpoint()
+            return sum(value is None for _, _, value in topic.stored[before:])
+
+        assert await deleted(records[:100]) == 0  # nothing is stored yet
+        group.member = False
+        assert await deleted(records[100:200]) == 0
+        group.member = True
+        last = await deleted(records[200:])
+        assert last > 0
+        kept = {key for _, key, value in topic.stored if value is not None}
+        gone = {key for _, key, value in topic.stored if value is None}
+        plan = held.checkpoints.renewed("0" * 12).plan(held.partition)
+        assert {key for key, _ in plan.deletions} == kept - gone
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(
+    ("generations", "again"), [((4, 5), False), ((4, 6), True), ((4, 4), True)]
+)
+def test_only_a_generation_in_which_others_may_have_held_it_has_everything_stored_again(
+    generations: tuple[int, int], again: bool
+) -> None:
+    async def live() -> None:
+        group = Group()
+        work = new_work(group, Settings(), str, time, nothing_found)
+        topic = work.sink.producer = Batches(group.sent)  # type: ignore[assignment]
+        held = work.holder.held[0] = take_hold(None, {}, POLICY, new_partition)
+        records = [record for records in SOURCE.records.values() for record in records]
+        stored = []
+        for generation, some in zip(generations, (records[:-1], records[-1:]), strict=True):
+            group.consumer_generation_id = generation
+            await work.holder.take_over({0})
+            before = len(topic.stored)
+            feed(held.partition, some)
+            await work.checkpointer.checkpoint()
+            stored.append(sum(len(value or b"") for _, _, value in topic.stored[before:]))
+        assert (stored[1] > stored[0] * 2 / 3) is again
 
     asyncio.run(live())
 
