@@ -15,6 +15,7 @@ from streams.cli.console import (
     load_settings,
     shown_as,
 )
+from streams.files.uncollected import uncollected
 
 
 class Clock(StrEnum):
@@ -44,8 +45,9 @@ def worker(
 
     Example: alarm-fatigue worker --broker 127.0.0.1:9092 --port 9464
     """
-    from streams.settings import SettingsError
-    from streams.worker.run import WorkerError, run
+    with uncollected():
+        from streams.settings import SettingsError
+        from streams.worker.run import WorkerError, run
 
     settings = load_settings(
         config,
