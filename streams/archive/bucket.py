@@ -1,12 +1,12 @@
 """An archive's files in a bucket, for any number of archivers on any number of machines.
 
-Nothing locks a bucket. A writer puts a day's object only if it is still the one that it has read,
-and otherwise merges again. That is enough where all rows of one thing have the same date. A row
-whose date changed is in two objects, so writers of one table and facility also share a small
-*journal*: each notes the days that it is about to put, and takes the note back when they are in
-place. Both are puts on condition that the journal has not changed since the writer read it, which
-was before it read any day. A writer that finds it changed merges once more. A writer that is ended
-leaves its note, and whoever writes next also merges the days in it.
+A bucket has no locks. A writer replaces a day's object only if it is still the one that it has
+read; otherwise it merges again. That is enough as long as all rows of one alarm have the same date.
+A row whose date changed is in two objects. So writers of one table and facility also share a small
+*journal*: each writer enters the days that it will write, and removes the entry when they are in
+place. Both are conditional puts: they fail if the journal has changed since the writer read it,
+before it read any day. A writer that finds it changed merges again. The entry of a writer that was
+killed stays, and the next writer also merges the days in it.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ from streams.archive.tables import TABLES, Table
 
 _JOURNALS = "_writing"
 _CONFLICTS = 100
-"""Times that a change is made again because of other writers."""
+"""Most attempts of a change that conflicts with other writers."""
 _FAILURES = 5
-"""Times that it is tried where the store does not answer."""
+"""Most attempts while the store does not answer."""
 _PAUSE = 0.5
 _NOTE_LIVES = 86_400_000
-"""ms after which a note of a writer that never came back is dropped."""
+"""Age (ms) at which the journal entry of a writer that never returned is dropped."""
 _CACHED_BYTES = 64 << 20
 _AHEAD, _AT_ONCE = 8, 4
-"""Objects that a scan fetches before they are wanted, and how many of them at a time."""
+"""How many objects a scan fetches ahead, and how many of them at a time."""
 
 
 class Bucket:
-    """A `Store` in a bucket, with the same names of objects as a folder has of files."""
+    """A `Store` in a bucket. Objects have the same names as the files in a folder."""
 
     def __init__(self, scheme: str, bucket: str, prefix: str) -> None:
         self._objects = Objects(scheme, bucket, prefix)
@@ -77,7 +77,7 @@ class Bucket:
                 )
         try:
             self._objects.put(SCHEMA, as_json(schema), None)
-        except Conflict:  # another archiver begins it at the same time
+        except Conflict:  # another archiver creates the archive at the same time
             return
 
     def load(self, name: str) -> Json | None:
@@ -111,7 +111,7 @@ class Bucket:
 
     def scan(self, table: Table, places: Sequence[tuple[str, date]]) -> pl.LazyFrame:
         schema = {**table.columns, **HIVE}
-        if len(places) == 1:  # so that what goes wrong is told now, and in our own words
+        if len(places) == 1:  # fails here, with our own message, rather than in polars
             frames = self._frames(table, places, list(schema))
             return pl.concat([pl.DataFrame(schema=schema), *frames]).lazy()
 
@@ -135,7 +135,7 @@ class Bucket:
     def _frames(
         self, table: Table, places: Sequence[tuple[str, date]], columns: list[str]
     ) -> Iterator[pl.DataFrame]:
-        """These columns of all rows, by object."""
+        """The given columns of all rows, object by object."""
         own = [one for one in columns if one not in HIVE]
         for (facility, day), content in self._fetched(table, places):
             frame = _columns(table, content, own)
@@ -147,7 +147,7 @@ class Bucket:
     def _fetched(
         self, table: Table, places: Sequence[tuple[str, date]]
     ) -> Iterator[tuple[tuple[str, date], bytes]]:
-        """The objects of these places, without those that are gone meanwhile."""
+        """The objects at these places, without those that were deleted meanwhile."""
         waiting: deque[tuple[tuple[str, date], Future[tuple[bytes, Version] | None]]] = deque()
         left = iter(places)
         pool = ThreadPoolExecutor(_AT_ONCE)
@@ -186,7 +186,7 @@ class Bucket:
                 yield TABLES[table], named(name.removesuffix(".json"))  # type: ignore[index]
 
     def content(self, key: str, etag: str | None) -> tuple[bytes, Version] | None:
-        """An object, from memory if it still has this ETag."""
+        """An object, from the cache if it still has this ETag."""
         known = self._cache.get(key)
         if known is not None and etag is not None and known[1].etag == etag:
             return known
@@ -224,7 +224,7 @@ def _columns(table: Table, content: bytes, wanted: list[str]) -> pl.DataFrame:
 
 
 def _again(once: Callable[[], None], shown: str) -> None:
-    """Do it until no other writer comes in between; within bounds also where the store fails."""
+    """Repeat `once` until no other writer interferes; within bounds also if the store fails."""
     conflicts = failures = 0
     while True:
         try:
@@ -245,12 +245,12 @@ def _again(once: Callable[[], None], shown: str) -> None:
 
 @dataclass
 class _Journal:
-    """Who is about to put which days of a table and facility."""
+    """The writers of a table and facility, and the days that each will write."""
 
     objects: Objects
     key: str
     turn: int = 0
-    """Grows with each put, so that no two states have the same ETag."""
+    """Increases with each put, so that no two states have the same ETag."""
     notes: dict[str, Json] = field(default_factory=dict)
     seen: Version | None = None
 
@@ -274,7 +274,7 @@ class _Journal:
 
 
 class _Attempt:
-    """One change of a table and facility, tried until it is done; `once` is one try."""
+    """One change of a table and facility; `once` is one attempt."""
 
     def __init__(
         self, bucket: Bucket, objects: Objects, table: Table, facility: str, plan: Plan
@@ -285,10 +285,10 @@ class _Attempt:
         self._journal = journal_key(table, facility)
         self._id = uuid4().hex
         self._noted: set[date] = set()
-        """The days that this change has noted, and may have put."""
+        """The days that this change has entered in the journal, and may have written."""
 
     def once(self) -> None:
-        """Raises `Conflict` where another writer came in between."""
+        """Raises `Conflict` if another writer interfered."""
         journal = _Journal.read(self._objects, self._journal)
         turn = _Read(self._bucket, self._table, self._facility, journal.days())
         changes = list(self._plan(turn))
@@ -312,7 +312,7 @@ class _Attempt:
 
 
 class _Read:
-    """The `Turn` of a writer: remembers which state of each day it has read."""
+    """The `Turn` of a writer: remembers the version of each day that it has read."""
 
     def __init__(
         self, bucket: Bucket, table: Table, facility: str, unfinished: Collection[date]
@@ -369,7 +369,7 @@ class _Read:
 
 
 class _Cache:
-    """What was read or put last, up to some bytes. Used by several threads."""
+    """A cache of the objects read or written last, bounded in bytes; safe for several threads."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[bytes, Version]] = OrderedDict()

@@ -87,7 +87,7 @@ class Folder:
                     _delete(path)
                 else:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    # Readers look for *.parquet, so they never see it before it is whole.
+                    # Readers look for *.parquet, so they never see the file before it is complete.
                     with replace(path) as part:
                         write_day(part, table, frame)
                 done += 1
@@ -98,7 +98,7 @@ class Folder:
             pass
 
     def unfinished(self) -> Iterable[tuple[Table, str]]:
-        return ()  # what a crash interrupts is completed when its records are read again
+        return ()  # a write that a crash interrupts is completed when its records are read again
 
     def file(self, table: Table, facility: str, day: date) -> Path:
         return self._facility(table, facility) / f"date={day}" / ROWS
@@ -108,7 +108,7 @@ class Folder:
 
     @contextlib.contextmanager
     def _locked(self, table: Table | None, facility: str) -> Iterator[None]:
-        """Keeps two writers from merging into the same files at once."""
+        """A lock: only one writer at a time merges into the files."""
         folder = self.path / _LOCKS
         folder.mkdir(exist_ok=True)
         name = f"{table.name}-{zlib.crc32(facility.encode()) % _LOCK_FILES:02x}" if table else "all"
@@ -145,7 +145,7 @@ class _Locked:
 
 
 def _delete(path: Path) -> None:
-    """Delete a file, and the folders that this leaves empty."""
+    """Delete a file, and the folders that are then empty."""
     path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         path.parent.rmdir()

@@ -51,19 +51,19 @@ _PERMANENT = {reason for _, reason in _REASONS[:8]}
 
 
 class Conflict(Exception):
-    """Another writer has replaced the object since it was read, or created or deleted it."""
+    """Another writer has replaced, created or deleted the object since it was read."""
 
 
 class Unreachable(ArchiveError):
-    """The store did not answer, or not well; it may later."""
+    """The store did not answer, or answered with a temporary error."""
 
 
 class Version(NamedTuple):
-    """Which state of an object was read."""
+    """The version of an object that was read."""
 
     etag: str | None
     number: str | None
-    """Google numbers its objects' generations."""
+    """Google's number of the version (its generation)."""
 
 
 class Objects:
@@ -113,7 +113,7 @@ class Objects:
             self._store.delete(key)
 
     def listed(self, prefix: str, after: str | None = None) -> Iterator[tuple[str, str | None]]:
-        """Keys and ETags of the objects in a folder, in order; of those `after` a key only."""
+        """Keys and ETags of the objects in a folder, in order; only those `after` a key."""
         with self._telling():
             for some in self._store.list(prefix, offset=after, chunk_size=1000):
                 for one in some:
@@ -126,7 +126,7 @@ class Objects:
         return sorted(one.rpartition("/")[2] for one in found["common_prefixes"])
 
     def check_conditions(self) -> None:
-        """Raise `ArchiveError` unless the store keeps to the conditions of `put`."""
+        """Raise `ArchiveError` unless the store respects the conditions of `put`."""
         key = f"_probe/{uuid4().hex}"
         says = "the store does not keep to If-None-Match and If-Match, so two archivers could "
         refused = ArchiveError(f"{self.shown}: {says}overwrite each other; use another store")
@@ -154,7 +154,7 @@ class Objects:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """Says in one line what went wrong, without what a URL or a header may hold."""
+        """One line about an error, without contents of URLs or headers."""
         try:
             yield
         except (told.PermissionDeniedError, told.UnauthenticatedError) as error:
@@ -175,8 +175,8 @@ class Objects:
 
 
 def settings_of(scheme: str, environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """What obstore does not take from the environment and from files by itself: its settings of the
-    store and of the client.
+    """Settings of the store and of the client that obstore itself does not read from the
+    environment and from files.
 
     >>> settings_of("s3", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "HOME": "/nowhere"})
     ({'endpoint': 'http://127.0.0.1:9000'}, {'allow_http': True})
@@ -214,7 +214,7 @@ def settings_of(scheme: str, environ: Mapping[str, str]) -> tuple[dict[str, str]
 
 
 def _section(path: Path, profile: str) -> Mapping[str, str]:
-    """A profile of a file of AWS; {} where there is none."""
+    """A profile in one of AWS' files; {} if there is none."""
     found = configparser.ConfigParser(interpolation=None)
     try:
         found.read(path)

@@ -1,4 +1,4 @@
-"""What keeps an archive's files: a folder (`streams.archive.folder`) or a bucket of an object store
+"""Stores of an archive's files: a folder (`streams.archive.folder`), or a bucket of an object store
 (`streams.archive.bucket`).
 """
 
@@ -19,17 +19,15 @@ SCHEMA, FORGOTTEN = "_schema.json", "_forgotten.json"
 
 Json = dict[str, Any]
 Change = tuple[date, pl.DataFrame | None]
-"""A day's new rows and retractions, as `read_day` gives them. None: the whole day is deleted,
-whatever it holds.
-"""
+"""A day's new rows and retractions, as `read_day` gives them. None: delete the whole day."""
 
 
 class ArchiveError(Exception):
-    """The archive cannot be used: one line."""
+    """Why the archive cannot be used, in one line."""
 
 
 def cause(error: Exception) -> str:
-    """The line that matters of an error of polars, which may come from our own reading.
+    """The relevant line of an error of polars, which may contain an error of our own.
 
     >>> cause(ValueError("caught exception, exception: Unreachable: s3://b: it answered 503"))
     's3://b: it answered 503'
@@ -39,14 +37,14 @@ def cause(error: Exception) -> str:
 
 
 class Turn(Protocol):
-    """The days of one table and facility as a change finds them."""
+    """The days of one table and facility, as a change sees them."""
 
     @property
     def unfinished(self) -> Collection[date]:
-        """Days to which a writer that did not finish may have written."""
+        """Days that an interrupted writer may have changed."""
 
     def days(self, near: Collection[date] | None = None) -> Sequence[date]:
-        """The days that have a file, in order; of those `near` only, unless None."""
+        """The days that have a file, in order; only those of `near`, unless it is None."""
 
     def read(self, day: date) -> pl.DataFrame:
         """As `read_day`."""
@@ -59,7 +57,7 @@ class Turn(Protocol):
 
 
 Plan = Callable[[Turn], Iterable[Change]]
-"""Days to be changed, in this order. Called again where another writer came in between."""
+"""The days to change, in order. Called again if another writer interfered."""
 
 
 class Store(Protocol):
@@ -67,16 +65,16 @@ class Store(Protocol):
 
     @property
     def shown(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     def prepare(self, schema: Mapping[str, Any]) -> None:
-        """Make it ready to be written; `schema` becomes `_schema.json` unless there is one."""
+        """Prepare it for writing. `schema` is written as `_schema.json` unless there is one."""
 
     def load(self, name: str) -> Json | None:
-        """The content of a JSON file of the archive itself; None: there is none."""
+        """The content of a JSON file of the archive itself; None if it does not exist."""
 
     def edit(self, name: str, change: Callable[[Json], Json]) -> None:
-        """Replace such a file by what `change` makes of it; {} where there is none."""
+        """Replace such a file by the result of `change`, which gets {} if it does not exist."""
 
     def facilities(self, table: Table) -> list[str]: ...
 
@@ -87,20 +85,21 @@ class Store(Protocol):
         """The rows of the files of these facilities and days, with `facility` and `date`."""
 
     def change(self, table: Table, facility: str, plan: Plan) -> int:
-        """Carry out a plan as if nobody else wrote meanwhile. Returns the number of days changed.
+        """Carry out a plan, isolated from other writers. Returns the number of days changed.
 
-        Ended at any point, it leaves each file whole; the same change made again completes it.
+        If it is killed at any point, each file is complete, and the same change made again completes
+        the rest.
         """
 
     def fence(self, table: Table, facility: str) -> None:
-        """After this, no change is completed that began before it."""
+        """Ensure that no change that began before this call is completed after it."""
 
     def unfinished(self) -> Iterable[tuple[Table, str]]:
-        """Tables and facilities whose last change may not have been completed."""
+        """Tables and facilities whose last change may be incomplete."""
 
 
 HIVE: dict[str, pl.DataType] = {"facility": pl.String(), "date": pl.Date()}
-"""The columns that directories stand for."""
+"""The columns that are directories."""
 
 
 def facility_folder(facility: str) -> str:

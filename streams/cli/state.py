@@ -29,7 +29,7 @@ Group = Annotated[
 
 @state_app.command(name="list")
 def list_(config: Config = None, broker: Broker = None, group: Group = None) -> None:
-    """List the stored states of all versions: group, workers, topic, and when it was written last.
+    """List the stored states of all versions: group, workers, topic, and time of the last write.
 
     Needs Kafka.
 
@@ -53,15 +53,17 @@ def clean(
         typer.Option(
             "--older-than",
             metavar="DURATION",
-            help="Leave what was written to more recently: it may be needed for a way back.",
+            help="Keep states written to more recently: a roll back may need them.",
         ),
     ] = "7d",
-    yes: Annotated[bool, typer.Option("--yes", help="Delete; otherwise it is only said.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete. Without it, only print what would be deleted.")
+    ] = False,
 ) -> None:
     """Delete the consumer groups and stored states of other versions.
 
-    Without --yes it only says what would be deleted. This program's own state stays, and so does
-    that of a version with workers in its group. A version whose state is gone can still be
+    Without --yes it only prints what would be deleted. It keeps this program's own state, and the
+    state of any version with workers in its group. A version whose state was deleted can still be
     installed again: it then recomputes its state from the inputs. Needs Kafka.
 
     Example: alarm-fatigue state clean --older-than 7d --broker 127.0.0.1:9092

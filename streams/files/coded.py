@@ -1,7 +1,7 @@
-"""Coded columns: facts of one topic, whose repeated values are kept once.
+"""Coded columns: the facts of one topic, with each repeated value stored once.
 
-A unit, a bed or an alarm type is a number of two bytes in the list of its column's values, so that
-facts are sorted, cut and joined by numpy, and no text is copied.
+A unit, a bed or an alarm type is a number of two bytes: its index among the values of the column.
+So numpy sorts, splits and joins facts, and no text is copied.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ FIELDS: dict[Topic, tuple[str, ...]] = {
     topic: tuple(type_.__slots__) for topic, type_ in FACT_TYPES.items()
 }
 _OWN = frozenset({"event_id", "alarm_id", "assignment_id", "start", "end", "value"})
-"""Fields of which most facts have their own value."""
+"""Fields whose values rarely repeat."""
 _MOST = 1 << 16
-"""Values of one field that have numbers."""
+"""Most values of one field that get numbers."""
 _CODES = np.uint16
 _Values = npt.NDArray[Any]
-"""Numbers of values, or the values themselves as objects."""
+"""Indexes of values, or the values themselves as objects."""
 _compress = zstandard.ZstdCompressor(level=1).compress
 _decompress = zstandard.ZstdDecompressor().decompress
 _encode = msgspec.msgpack.Encoder().encode
@@ -36,7 +36,7 @@ _decode = msgspec.msgpack.Decoder().decode
 
 
 class Numbering(dict[Any, int]):
-    """Values of a field, each with a number: in the order in which they came."""
+    """The values of a field in order of arrival; the index of a value is its number."""
 
     def __missing__(self, value: Any) -> int:
         number = len(self)
@@ -44,7 +44,7 @@ class Numbering(dict[Any, int]):
         return number
 
     def values_of(self, codes: _Values) -> list[Any]:
-        """The values of numbers."""
+        """The values with these numbers."""
         if len(self._objects) != len(self):
             self.__dict__.pop("_objects")
         found: list[Any] = self._objects[codes].tolist()
@@ -57,7 +57,7 @@ class Numbering(dict[Any, int]):
 
 @dataclass(slots=True)
 class Coded:
-    """Facts of one topic: for each field, but not for `at`, numbers of values or values."""
+    """Facts of one topic: for each field except `at`, numbers of values, or values."""
 
     columns: tuple[_Values, ...]
     at: Numbers
@@ -77,7 +77,7 @@ class Coded:
 
 
 class Coding:
-    """How the facts of one topic are coded: the values of each field."""
+    """The code of one topic's facts: the values of each field."""
 
     def __init__(self, topic: Topic) -> None:
         self.topic: Topic = topic
@@ -112,7 +112,7 @@ class Coding:
         return np.fromiter(column, dtype=object, count=len(column))
 
     def joined(self, parts: Sequence[Coded]) -> Coded:
-        """All facts of the parts (at least one), in order."""
+        """Join parts (at least one) in order."""
         if len(parts) == 1:
             return parts[0]
         columns = []
@@ -131,7 +131,7 @@ class Coding:
         )
 
     def values(self, name: str, column: _Values) -> list[Any]:
-        """The values of a field."""
+        """The values of a field, one for each fact."""
         if column.dtype == object:
             found: list[Any] = column.tolist()
             return found
@@ -145,7 +145,7 @@ class Coding:
         )
 
     def packed(self, coded: Coded) -> bytes:
-        """The columns, without the times and facilities, in some 20 bytes a fact."""
+        """Pack the columns, without times and facilities, into some 20 bytes a fact."""
         return _compress(
             _encode(
                 [
@@ -156,7 +156,7 @@ class Coding:
         )
 
     def unpacked(self, packed: bytes, at: Numbers, of: Numbers) -> Coded:
-        """What was packed."""
+        """The facts that `packed` gave."""
         columns = []
         for name, one in zip(self.fields, _decode(_decompress(packed)), strict=True):
             if isinstance(one, bytes):

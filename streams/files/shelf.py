@@ -1,4 +1,4 @@
-"""A shelf: bytes that are put aside, in memory while they are few, then in a temporary file."""
+"""Temporary storage of bytes: in memory while they are few, otherwise in a temporary file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from threading import Lock
 from typing import IO
 
 _IN_MEMORY = 1 << 25
-"""Bytes (32 MB), some million facts: small inputs leave nothing on the disk."""
+"""Bytes kept in memory (32 MB, some million facts), so that small inputs do not use the disk."""
 
 
 @dataclass(slots=True)
 class Put:
-    """What was put aside."""
+    """Stored bytes."""
 
     _held: bytes | None
     _shelf: Shelf | None = None
@@ -26,7 +26,7 @@ class Put:
         return self._held is not None
 
     def read(self) -> bytes:
-        """What it was. Raises `OSError` where the file cannot be read."""
+        """The bytes. Raises `OSError` if the file cannot be read."""
         if self._held is not None:
             return self._held
         assert self._shelf is not None
@@ -35,7 +35,7 @@ class Put:
 
 @dataclass(slots=True)
 class Shelf:
-    """Takes bytes. The file has no name, and goes away with the shelf and what was put on it."""
+    """Stores bytes. Its file has no name, and is deleted with the shelf and all that it stores."""
 
     in_memory: int = _IN_MEMORY
     """So many bytes stay in memory."""
@@ -45,7 +45,7 @@ class Shelf:
     _lock: Lock = field(default_factory=Lock)
 
     def put(self, some: bytes) -> Put:
-        """Where no file can be made, or the disk is full, it stays in memory."""
+        """Store bytes. If no file can be made, or the disk is full, they stay in memory."""
         self._size += len(some)
         if self._size > self.in_memory:
             with suppress(OSError), self._lock:
@@ -59,7 +59,7 @@ class Shelf:
         return Put(some)
 
     def at(self, begin: int, size: int) -> bytes:
-        """What stands there in the file."""
+        """Read bytes from the file."""
         assert self._file is not None
         with self._lock:
             self._file.seek(begin)

@@ -1,4 +1,4 @@
-"""A candidate: a setting that the workbench is asked to try."""
+"""A candidate: a setting that a request asks the workbench to try."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ class Candidate:
             raise QueryError(
                 "expected the parameters facility, unit and type, and delay, limit or both"
             )
-        from analyzer.whatif import LONGEST, Setting  # not at the start of a worker
+        from analyzer.whatif import (
+            LONGEST,
+            Setting,
+        )  # imported at the first request, not when a worker starts
 
         delay, limit = (_number(given, name) for name in ("delay", "limit"))
         if delay is not None and not 0 <= delay <= LONGEST // SECOND:

@@ -1,5 +1,6 @@
-"""What-ifs: what another setting would have done to a unit's finished alarms, as the workbench
-answers. Only a worker that is asked imports it.
+"""What-ifs: the effect of another setting on a unit's finished alarms, for the workbench.
+
+A worker imports this module at the first request, so that it starts faster.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from streams.http.documents.whatif import MOST_TYPES, Span, TypeRoom, WhatIf, Wh
 
 
 def what_if(recorded: Recorded, candidate: Candidate, tolerated: float) -> WhatIf:
-    """One answer; `tolerated`: the share of needed alarms that may be hidden.
+    """Compute an answer. `tolerated`: the share of needed alarms that may be hidden.
 
     Raises `QueryError`, `NotHere`.
     """

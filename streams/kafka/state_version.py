@@ -1,8 +1,8 @@
 """The version of the stored state, and the names that depend on it.
 
-A program reads only state of its own version. So each version has a consumer group and a topic of
-its own: a worker of a new version computes its state from the inputs, while the group and the state
-of the old version stay as they are, for a way back.
+A program can read only state of its own version. So each version has its own consumer group and
+topic. A worker of a new version computes its state from the inputs. The group and the state of the
+old version stay unchanged, so that you can roll back.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 STATE_VERSION = 5
-"""Changes with the content of the stored state: see `streams.partitions.checkpoint`."""
+"""Increases when the content of the stored state changes: see `streams.partitions.checkpoint`."""
 PLAIN = 5
-"""The version whose names are without a suffix; installations had it before names told versions."""
+"""The version whose names have no suffix: installations had it before names contained a version."""
 
 _EDITION = "edition "
 _GENERATIONS = 1 << 36
@@ -43,7 +43,7 @@ def checkpoint_topic(group: str, version: int | None = None) -> str:
 
 
 def version_of(group: str, name: str) -> int | None:
-    """The version whose workers are in the consumer group `name`; None: it is no group of theirs.
+    """The version whose workers use the consumer group `name`; None if it is another group.
 
     >>> version_of("icu", "icu-v6"), version_of("icu", "icu"), version_of("icu", "icu-archive")
     (6, 5, None)
@@ -56,32 +56,33 @@ def version_of(group: str, name: str) -> int | None:
 
 
 def version_of_topic(group: str, topic: str) -> int | None:
-    """The version whose state is in `topic`; None: it holds none of this installation."""
+    """The version whose state is in `topic`; None if it has no state of this installation."""
     name, found, rest = topic.rpartition("-checkpoint-changelog")
     return version_of(group, name) if found and not rest else None
 
 
 def first_edition(version: int, turn: int) -> int:
-    """What the editions of a version's records exceed, in the `turn`-th change back to it or
-    another version; 0 before any.
+    """The lower bound of the editions of a version's records in the `turn`-th roll back; turn 0 is
+    before any.
 
-    Of two groups that emit at once, the newer version counts. After a change back, the older one
-    does: its turn is later. All editions are below 2**53, so that every JSON reader holds them.
+    If two groups emit at the same time, the records of the newer version count. After a roll back,
+    those of the older version count, because its turn is later. All editions are below 2**53, which
+    every JSON reader can represent.
     """
     return turn * EDITIONS + (version - PLAIN) * _GENERATIONS
 
 
 def turn_of(edition: int) -> int:
-    """The turn in which an edition was given."""
+    """The turn to which an edition belongs."""
     return edition // EDITIONS
 
 
 def edition_noted(edition: int) -> str:
-    """What a commit says of the greatest edition, in its metadata."""
+    """The metadata of a commit, which contains the greatest edition."""
     return f"{_EDITION}{edition}"
 
 
 def edition_in(metadata: str | None) -> int:
-    """What `edition_noted` says; 0 for any other text."""
+    """Read the metadata that `edition_noted` made; 0 for any other text."""
     text = (metadata or "").removeprefix(_EDITION)
     return int(text) if metadata != text and text.isascii() and text.isdigit() else 0

@@ -1,4 +1,4 @@
-"""Versions: the consumer groups and the stored states of an installation, by state version."""
+"""Versions: finds and deletes the consumer groups and stored states of all state versions."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ from streams.kafka.topics import TopicsError, administrator
 from streams.settings import Settings
 
 Place = tuple[Topic, int]
-"""An input and the number of its partition."""
+"""An input topic and a partition number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What exists of one state version, besides the inputs and outputs, which all share."""
+    """The group and the topic of one state version. All versions share the inputs and outputs."""
 
     version: int
     group: bool = False
     """Whether its consumer group exists."""
     members: int = 0
-    """Workers in the group."""
+    """The number of workers in the group."""
     offsets: Mapping[Place, int] = field(default_factory=dict)
     """How far its workers have emitted."""
     edition: int = 0
-    """The greatest edition that it has committed."""
+    """The greatest edition that its workers have committed."""
     topic: bool = False
     """Whether the topic with its state exists."""
     records: int = 0
-    """Offsets in that topic; fewer records exist, as it is compacted."""
+    """The number of offsets in that topic; it has fewer records, because it is compacted."""
     written: int | None = None
-    """When a record was last written there (ms); None: never, or not known."""
+    """When a record was last written to it (ms); None: never, or not known."""
 
 
 def found_versions(settings: Settings) -> list[Version]:
-    """All versions of the installation of which something exists, the oldest first.
+    """All versions that have a group or a topic, the oldest first.
 
-    Raises `TopicsError` if the broker cannot be reached, or does not say.
+    Raises `TopicsError` if the broker cannot be reached, or does not answer the question.
     """
     admin = administrator(settings)
     try:
@@ -120,7 +120,7 @@ def _groups(admin: KafkaAdminClient, settings: Settings) -> dict[int, dict[str, 
 
 
 def _state_topics(admin: KafkaAdminClient, settings: Settings) -> dict[int, list[int]]:
-    """The numbers of the partitions of each state's topic."""
+    """The partitions of each state's topic."""
     found = {}
     for one in admin.describe_topics():
         version = version_of_topic(settings.group, one["name"])
@@ -145,7 +145,7 @@ def _written(
     begins, ends = asked(OffsetSpec.EARLIEST), asked(OffsetSpec.LATEST)
     try:
         latest = max((one.timestamp for one in asked(OffsetSpec.MAX_TIMESTAMP).values()), default=0)
-    except KafkaError:  # Kafka before 3.0 does not say
+    except KafkaError:  # Kafka before 3.0 does not report this
         latest = 0
     return {
         "topic": True,
@@ -155,9 +155,10 @@ def _written(
 
 
 def refusal(one: Version, least_age: int, now: int) -> str | None:
-    """Why the group and the state of a version must stay; None if they may go.
+    """Why the group and the state of a version must not be deleted; None if they may be.
 
-    `least_age` and `now` in ms: what was written to more recently may be needed for a way back.
+    `least_age`, `now`: in ms. A state that was written to more recently may be needed for a roll
+    back.
     """
     if one.version == STATE_VERSION:
         return "it is this program's own"
@@ -171,10 +172,10 @@ def refusal(one: Version, least_age: int, now: int) -> str | None:
 
 
 def remove(settings: Settings, wanted: Iterable[Version]) -> Iterator[str]:
-    """Delete the groups and topics of versions; gives the name of each that is gone.
+    """Delete the groups and topics of versions; yields the name of each when it is deleted.
 
-    A broker refuses to delete a group that a worker has just joined, so groups go first. Raises
-    `TopicsError`.
+    Groups are deleted first, because a broker refuses to delete a group that a worker has just
+    joined. Raises `TopicsError`.
     """
     admin = administrator(settings)
     try:
@@ -203,10 +204,10 @@ def remove(settings: Settings, wanted: Iterable[Version]) -> Iterator[str]:
 
 
 def turn(versions: Iterable[Version], own: int) -> int:
-    """The turn in which this program's version emits now: see `state_version.first_edition`.
+    """The turn of this program's version: see `state_version.first_edition`.
 
-    `own` is the greatest edition that it has given so far. A newer version without workers was
-    given up: its editions are exceeded.
+    `own` is the greatest edition that it has used. A newer version without workers was rolled back,
+    so the turn is later than its own.
     """
     others = [one for one in versions if one.version != STATE_VERSION]
     latest = max([turn_of(own), *(turn_of(one.edition) for one in others)])

@@ -1,9 +1,10 @@
-"""Recomputing: the way of a partition from where its state begins to where its inputs end.
+"""Recomputing: the time in which a partition's state is incomplete because its inputs are being
+read.
 
-It begins when a partition is taken over without a stored state, as after an upgrade to a program
-with another state version, or with a state that is far behind, as after a way back. Until it is
-over, the state is half of one. So nothing is shown of it in /metrics, the worker is not ready, and
-what workers of another version have emitted is not emitted again.
+It begins when a partition is taken over without a stored state, as after an upgrade to another
+state version, or with a state that is far behind, as after a roll back. It ends when the records
+that existed at that time have been read. During it, /metrics omits the partition, the worker is not
+ready, and records that workers of another version have emitted are not emitted again.
 """
 
 from __future__ import annotations
@@ -16,37 +17,40 @@ from typing import Any
 from analyzer import Topic
 
 FAR_RECORDS = 10_000
-"""Of a stored state that is no more records than this behind, nothing is said: they are read in a
+"""A stored state that is at most this many records behind is not reported: they are read in a
 second.
 """
 EMITTED_AGAIN = 20_000
-"""Episodes that are emitted again at a time, once those of another version are overtaken."""
+"""How many held episodes are emitted at a time, after another version's progress is reached."""
 _HOUR = 3_600_000
 _MINUTE = 60_000
 
 
 @dataclass(slots=True)
 class Recomputing:
-    """How far it is. Times in ms since 1970; offsets by topic."""
+    """The progress of one partition. Times in ms since 1970; offsets by topic."""
 
     until: int | None
-    """When it began, or was resumed; None with the event clock, to which that says nothing."""
+    """When it began, or was resumed; None with the event clock, for which this time has no meaning.
+    """
     since: int | None = None
-    """The time of the first record that was read; None before it."""
+    """The time of the first record read; None before it."""
     reached: int | None = None
-    """The time of the latest record that was read."""
+    """The time of the latest record read."""
     fresh: bool = False
     """Whether it began without any state."""
     begins: dict[Topic, int] = field(default_factory=dict)
-    """The first offset that was read."""
+    """The first offset read."""
     ends: dict[Topic, int] | None = None
-    """Where the inputs ended when it began, or was resumed; None until the broker has said so."""
+    """The ends of the inputs when it began, or was resumed; None until the broker has answered."""
     emitted: dict[Topic, int] = field(default_factory=dict)
-    """How far another version has emitted what follows from the inputs."""
+    """The input offsets up to which another version has emitted its results."""
 
     @classmethod
     def read(cls, stored: Any, now: int | None) -> Recomputing | None:
-        """From what `stored` gives, to be resumed at `now`; None if nothing was under way."""
+        """Restore what `stored` gave, and resume at `now`; None if no recomputation was in
+        progress.
+        """
         if stored is None:
             return None
         return cls(
@@ -59,7 +63,7 @@ class Recomputing:
         )
 
     def stored(self) -> dict[str, Any]:
-        """Its plain values, for the stored state."""
+        """Plain values for the stored state."""
         return {
             "since": self.since,
             "reached": self.reached,
@@ -69,7 +73,7 @@ class Recomputing:
         }
 
     def note(self, topic: Topic, begin: int, stamps: Iterable[int]) -> None:
-        """Take notice of records that were read: their first offset, and their timestamps."""
+        """Note records that were read: their first offset, and their timestamps."""
         self.begins.setdefault(topic, begin)
         known = [one for one in stamps if one >= 0]
         if known:
@@ -77,8 +81,8 @@ class Recomputing:
             self.reached = max(self.reached or 0, known[-1])
 
     def ends_at(self, ends: Mapping[Topic, int]) -> None:
-        """Say where the inputs end. A topic that was created anew ends before what another version
-        has emitted.
+        """Set the ends of the inputs. If a topic was recreated, its end also bounds the offsets up
+        to which another version has emitted.
         """
         self.ends = dict(ends)
         self.emitted = {
@@ -86,19 +90,20 @@ class Recomputing:
         }
 
     def is_silent(self, offsets: Mapping[Topic, int]) -> bool:
-        """Whether what follows from the records before `offsets` was emitted by another version."""
+        """Whether another version has emitted the results of the records before `offsets`."""
         return any(offsets.get(topic, 0) < end for topic, end in self.emitted.items())
 
     def is_over(self, offsets: Mapping[Topic, int]) -> bool:
-        """Whether all records before `ends` were read."""
+        """Whether all records before `ends` have been read."""
         return self.ends is not None and all(
             offsets.get(topic, 0) >= end for topic, end in self.ends.items()
         )
 
     def share(self, offsets: Mapping[Topic, int]) -> float:
-        """The part that is done at `offsets`, by records: 0 to 1, and below 1 until it is over.
+        """The share of records that have been read at `offsets`: 0 to 1, and below 1 until it is
+        over.
 
-        Topics are read side by side, so those that no record was read of yet hardly count.
+        Topics are read in parallel, so topics without a record read so far hardly count.
         """
         ends = self.ends or {}
         whole = sum(ends.get(topic, begin) - begin for topic, begin in self.begins.items())
@@ -107,7 +112,7 @@ class Recomputing:
 
     @property
     def span(self) -> int | None:
-        """The length of what is recomputed (ms); None if that is not known."""
+        """The length of the time that is recomputed (ms); None if it is not known."""
         if self.since is None or self.until is None:
             return None
         return max(self.until - self.since, 0)
@@ -115,22 +120,22 @@ class Recomputing:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a worker is with all its partitions that recompute."""
+    """The progress of a worker over all its recomputing partitions."""
 
     partitions: tuple[int, ...]
     share: float
-    """Of the slowest partition."""
+    """That of the slowest partition."""
     span: int | None
-    """Of the longest (ms); None if that is not known."""
+    """That of the longest one (ms); None if it is not known."""
     fresh: bool
     reached: int | None
-    """Event time by records (ms), of the slowest."""
+    """The record time (ms) reached by the slowest partition."""
     expected: float | None
-    """When it will be over, in seconds since 1970, if it goes on as fast; None: not known yet."""
+    """The expected end, in seconds since 1970, at the present speed; None: not known yet."""
 
     @property
     def says(self) -> str:
-        """It in one line, for people.
+        """The progress in one line, for people.
 
         >>> Progress((0, 1), 0.436, 26 * 3_600_000, True, None, None).says
         'recomputing the last 26 hours: 43 % done; figures are incomplete until then'
@@ -152,13 +157,13 @@ def _length(span: int) -> str:
 
 
 class Pace:
-    """Estimates when it will be over, from how far it was when it was first looked at."""
+    """Estimates the end from the progress since the first observation."""
 
     def __init__(self) -> None:
         self._first: tuple[float, float] | None = None
 
     def expected(self, share: float, now: float) -> float | None:
-        """When `share` will be 1, in seconds as `now`; None until it has grown."""
+        """When `share` will be 1, in seconds like `now`; None until it has grown."""
         if self._first is None or share < self._first[0]:
             self._first = share, now
         begun, since = self._first
@@ -168,7 +173,7 @@ class Pace:
 
 
 def shown(seconds: float | None) -> str | None:
-    """A time for the log."""
+    """A time in the form of the log."""
     if seconds is None:
         return None
     at = datetime.fromtimestamp(seconds, UTC)

@@ -1,9 +1,8 @@
-"""Groups: behind which hours of a unit enough clinicians stand, and whether their names are of the
-time.
+"""Groups: the hours of a unit whose figures are about enough clinicians.
 
-Clinicians get new names in most archives from time to time. An assignment that began before keeps
-its name, while its alarms have the new one. So one person can have two names at once, and such
-hours cannot tell how many alarms each clinician had.
+In most archives, clinicians get new names from time to time. An assignment that began before such a
+change keeps its name, while its alarms have the new one. So one person can have two names at once.
+In such hours it is not known how many alarms each clinician had.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ Flags = npt.NDArray[np.bool_]
 
 _DAY = 24 * HOUR
 _MONDAY = 3
-"""1 January 1970 was a Thursday, so many days after a Monday."""
+"""1 January 1970 was a Thursday: this many days after a Monday."""
 
 
 def number_of(at: Numbers, period: Period) -> Numbers:
-    """The number of the period (UTC) in which each time lies (ms since 1970).
+    """The number of the period (UTC) that contains each time (ms since 1970).
 
     >>> times = np.array([1_772_409_599_999, 1_772_409_600_000])  # Sunday and Monday
     >>> np.diff(number_of(times, "week")).tolist(), np.diff(number_of(times, "none")).tolist()
@@ -39,7 +38,7 @@ def number_of(at: Numbers, period: Period) -> Numbers:
 
 
 def _end_of(number: Numbers, period: Period) -> Numbers:
-    """When the periods of these numbers end (ms since 1970)."""
+    """The ends of the periods with these numbers (ms since 1970)."""
     if period == "none":
         return np.full_like(number, np.iinfo(np.int64).max)
     return (7 * (number + 1) - _MONDAY if period == "week" else number + 1) * _DAY
@@ -47,16 +46,16 @@ def _end_of(number: Numbers, period: Period) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The hours of a `Grid` by who stands behind them."""
+    """The hours of a `Grid`, and how many clinicians their figures are about."""
 
     shown: Flags
-    """At least the fewest clinicians, or none that is known."""
+    """Hours with at least the fewest clinicians, or with none that is known."""
     enough: Flags
-    """At least the fewest clinicians."""
+    """Hours with at least the fewest clinicians."""
     renamed: Flags
-    """Somebody was on duty under a name of an earlier period."""
+    """Hours in which somebody was on duty under a name of an earlier period."""
     cut: Flags
-    """By day: a day that the span cuts, and of which an hour is not `shown`."""
+    """By day: whether the span cuts the day and one of its hours is not `shown`."""
 
 
 def groups(

@@ -1,6 +1,6 @@
-"""People: the roster of a unit and what its alarms did to those on duty, as sums over all of them.
+"""People: the roster of a unit and the load of those on duty, as sums over all of them.
 
-Names are distinguished in order to count, and are not in a result.
+Names are used only for counting. No result contains one.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class People:
     anybody: Flags
     """By hour: whether anyone was on duty."""
     enough: Flags
-    """By hour: whether enough clinicians stand behind it."""
+    """By hour: whether its figures are about enough clinicians."""
     large: Flags
-    """By hour: the same, and each of them had one name."""
+    """By hour: the same, and each of these clinicians had one name."""
     duty: Floats
-    """ms, by day, as are the next ones."""
+    """By day (ms), as are the next fields."""
     flood: Floats
     protected: Floats
     hours: Floats
-    """Whole hours of a clinician on duty, and those with more than 30 alarms."""
+    """Whole hours on duty, and those of them with more than 30 alarms."""
     busy_hours: Floats
     elevated: Floats
     """ms on duty in this state."""
@@ -56,7 +56,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """What `people_of` found of each hour, before it is known which hours are shown."""
+    """The results of `people_of` by hour, before it is known which hours are shown."""
 
     load: Load
     states: dict[str, Floats]
@@ -66,7 +66,7 @@ class Roll:
     acuity_known: Floats
 
     def of(self, groups: Groups, shown: Flags, grid: Grid) -> People:
-        """Sums over the hours that are `shown` and have enough clinicians."""
+        """The sums over the hours that are `shown` and have enough clinicians."""
         enough = shown & groups.enough
         large = enough & ~groups.renamed
 
@@ -105,7 +105,7 @@ def people_of(
     rows: Numbers,
     fewest: int,
 ) -> tuple[Roll, Groups]:
-    """Of the unit `name`: `mine` are its assignments, `rows` its alarms."""
+    """Figures of the unit `name`. `mine`: its assignments; `rows`: its alarms."""
     names = sorted({roster.clinician[one] for one in mine} | set(alarms.clinicians))
     number = {one: place for place, one in enumerate(names)}
     who = np.array([number[roster.clinician[one]] for one in mine], np.int64)
@@ -136,7 +136,7 @@ def people_of(
 
 
 def _weighted(spans: Spans, weight: Floats, edges: Numbers) -> Floats:
-    """As `Spans.in_bins`, each span counting as its weight."""
+    """Like `Spans.in_bins`, but each span has a weight."""
     found = np.zeros(len(edges) - 1)
     for one in np.unique(weight).tolist():
         found += one * spans.of(weight == one).in_bins(edges)

@@ -1,4 +1,4 @@
-"""Recomputation: ends the recomputing of each partition, and says how far the worker is."""
+"""Recomputation: ends the recomputing of each partition, and reports the worker's progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streams.worker.holder import Holder
 from streams.worker.lag import Lag
 
 LOG_SECONDS = 30.0
-"""How often the log says how far it is."""
+"""How often the progress is logged (s)."""
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -50,7 +50,7 @@ class Recomputation:
                 _check(partition, one, known)
 
     def progress(self) -> Progress | None:
-        """How far it is; None if nothing is recomputed, or the broker has not said how much."""
+        """The progress; None if nothing is recomputed, or the broker has not given the ends yet."""
         found = {
             partition.number: one
             for partition in self._holder.partitions
@@ -71,7 +71,7 @@ class Recomputation:
         )
 
     def report(self) -> None:
-        """Log how far it is, when it begins, now and then, and when it is over."""
+        """Log the progress: at the beginning, from time to time, and at the end."""
         found, now = self.progress(), monotonic()
         if found is None:
             self._pace, self._logged = Pace(), None
@@ -98,7 +98,7 @@ class Recomputation:
 
 
 def _check(partition: Partition, one: Recomputing, waiting: dict[Topic, int]) -> None:
-    """`waiting`: the records of each topic that were not taken in yet."""
+    """`waiting`: how many records of each topic have not been processed yet."""
     offsets = partition.next_offsets
     if one.ends is None:
         one.ends_at({topic: offsets.get(topic, 0) + waiting[topic] for topic in TOPICS})

@@ -1,4 +1,4 @@
-"""Rivals: the workers of other state versions, who emit to the same topics."""
+"""Rivals: the workers of other state versions, which emit to the same topics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams.kafka.topics import TopicsError
 from streams.kafka.versions import Version, turn
 
 LOOK_SECONDS = 60.0
-"""How often a worker looks for workers of other versions that have come or gone."""
+"""How often a worker looks for workers of other versions (s)."""
 
 log = structlog.get_logger("alarm_fatigue")
 
@@ -29,7 +29,7 @@ class Rivals:
         self._refused = False
 
     def emitted(self, partition: int) -> dict[Topic, int]:
-        """How far other versions have emitted what follows from a partition of the inputs."""
+        """The offsets up to which other versions have emitted the results of a partition."""
         return {
             topic: most
             for topic in TOPICS
@@ -41,7 +41,7 @@ class Rivals:
         }
 
     def fence(self, generation: int) -> int:
-        """What the editions of this version must exceed; `generation` is its latest so far."""
+        """The lower bound of this version's editions; `generation` is its latest generation."""
         if STATE_VERSION == PLAIN and not self._found:
             return generation
         return max(generation, first_edition(STATE_VERSION, turn(self._found, generation)))
