@@ -87,7 +87,7 @@ class Store(Protocol):
     def change(self, table: Table, facility: str, plan: Plan) -> int:
         """Carry out a plan, isolated from other writers. Returns the number of days changed.
 
-        If it is killed at any point, each file is complete, and the same change made again completes
+        If it is killed at any point, each file is complete. The same change made again completes
         the rest.
         """
 
