@@ -7,6 +7,8 @@
 # Needs (Debian): containerd runc etcd-server containernetworking-plugins iptables ipset conntrack iproute2 openssl, and kubectl and Go. The first time
 # it builds the programs of Kubernetes into CACHE, in some 20 min of processor time.
 set -eu
+# What the kubelet, containerd and the plugins of the network keep in fixed places: a node has its own.
+folders="/var/log/containers /var/log/pods /run/netns /var/lib/cni /run/containerd"
 if [ "${1:-}" != --inside ]; then
     images=${1:?expected an archive of images, from docker save}
     images=$(cd "$(dirname "$images")" && pwd)/$(basename "$images")
@@ -19,6 +21,8 @@ if [ "${1:-}" != --inside ]; then
     here=$(cd "$(dirname "$0")" && pwd)
     . "$here/programs.sh"
     program kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kube-router coredns pause
+    made=
+    for folder in $folders; do [ -d "$folder" ] || { mkdir -p "$folder"; made="$made $folder"; }; done
     work=$(mktemp -d /tmp/node.XXXXXX)  # sockets need short paths
     status=0
     unshare --mount --net --pid --fork --kill-child --mount-proc sh "$0" --inside "$here" "$images" "$work" "$@" <&0 &
@@ -30,6 +34,7 @@ if [ "${1:-}" != --inside ]; then
         [ ! -d "$group" ] || for _ in 1 2 3 4 5; do find "$group" -depth -type d -exec rmdir {} + 2>/dev/null && break; sleep 1; done
     done
     rm -rf --one-file-system "$work"
+    [ -z "$made" ] || rmdir $made 2>/dev/null || :
     exit $status
 fi
 here=$2
@@ -39,11 +44,7 @@ shift 4
 . "$here/programs.sh"
 mount --make-rshared /
 export NODE_ADDRESS=10.111.0.1 KUBECONFIG="$work/kubeconfig"
-# What the kubelet and the plugins of the network keep in fixed places.
-for folder in /var/log/containers /var/log/pods /run/netns /var/lib/cni /run/containerd; do
-    mkdir -p "$folder"
-    mount -t tmpfs tmpfs "$folder"
-done
+for folder in $folders; do mount -t tmpfs tmpfs "$folder"; done
 echo "nameserver $NODE_ADDRESS" >"$work/resolv.conf"
 mount --bind "$work/resolv.conf" /etc/resolv.conf
 ip link set lo up
