@@ -38,6 +38,7 @@ from streams.report.patterns import (
 from streams.report.reading import (
     QUARTER,
     read_alarms,
+    read_keys,
     read_period,
     read_roster,
     read_seen,
@@ -128,7 +129,8 @@ def report_on(
     """
     earlier = Grid.of(begin, end, calendar).before(calendar)
     period = read_period(archive, facility, earlier.begin, end)
-    grid = Grid.of(begin, end, calendar, period)
+    keys = read_keys(archive, facility, earlier.begin, end)
+    grid = Grid.of(begin, end, calendar, period, keys)
     earlier = grid.before(calendar)
     known = [
         one

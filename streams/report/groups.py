@@ -76,7 +76,7 @@ def groups(
     given = number_of(since, grid.period)
     naming[assigned.who] = given
     edges = _around(grid)
-    behind = people_by_hour(duty, start, attributed, naming, edges)
+    behind = -(-people_by_hour(duty, start, attributed, naming, edges) // grid.keys)
     shown = (behind == 0) | (behind >= fewest)
     first = int(np.searchsorted(edges, grid.hours[0]))
     inner = slice(first, first + len(grid.hours) - 1)

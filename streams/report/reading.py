@@ -275,6 +275,22 @@ def read_period(archive: Archive, facility: str, begin: int, end: int) -> Period
     return "week" if found.str.contains("W").any() else archive.period
 
 
+def read_keys(archive: Archive, facility: str, begin: int, end: int) -> int:
+    """From how many keys the names of one period (see `read_period`) were made: 1, or 2 where a
+    new key came into use.
+    """
+    since, until = _moment(begin - RUN_UP), _moment(end + RUN_UP)
+    found = (
+        archive.scan("episodes", [facility], since.date(), until.date())
+        .select("pseudonym_period", "pseudonym_key")
+        .unique()
+        .collect(engine="streaming")
+        .drop_nulls("pseudonym_key")
+    )
+    most = found.group_by("pseudonym_period").len()["len"].max()
+    return most if isinstance(most, int) else 1
+
+
 def read_seen(
     archive: Archive, facility: str, begin: int, end: int, unit: str | None
 ) -> dict[str, Numbers]:

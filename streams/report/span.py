@@ -46,9 +46,13 @@ class Grid:
     """The local hour of the day of each hour."""
     shift: Numbers
     """The shift in which each hour begins, by its place in the calendar's."""
+    keys: int = 1
+    """The most keys from which names of one period were made: so many names one person can have."""
 
     @classmethod
-    def of(cls, begin: int, end: int, calendar: Calendar, period: Period = "none") -> Grid:
+    def of(
+        cls, begin: int, end: int, calendar: Calendar, period: Period = "none", keys: int = 1
+    ) -> Grid:
         first, last = calendar.local(begin).date(), calendar.local(end - 1).date()
         dates = tuple(first + timedelta(days=by) for by in range((last - first).days + 1))
         midnights = [_midnight(one, calendar) for one in (*dates, last + timedelta(days=1))]
@@ -71,6 +75,7 @@ class Grid:
             np.array([one.weekday() for one in local], np.int64),
             np.array([one.hour for one in local], np.int64),
             np.array([_shift(one, calendar) for one in local], np.int64),
+            keys,
         )
 
     @staticmethod
@@ -88,7 +93,7 @@ class Grid:
         edges = [self.begin, *reversed(inner), self.end]
         if len(edges) == 2:
             return [self]
-        return [Grid.of(*two, calendar, self.period) for two in pairwise(edges)]
+        return [Grid.of(*two, calendar, self.period, self.keys) for two in pairwise(edges)]
 
     @property
     def days(self) -> tuple[int, ...]:
@@ -111,7 +116,7 @@ class Grid:
         begin = 2 * self.begin - self.end
         if self.whole.all():
             begin = _midnight(self.dates[0] - timedelta(days=len(self.dates)), calendar)
-        return Grid.of(begin, self.begin, calendar, self.period)
+        return Grid.of(begin, self.begin, calendar, self.period, self.keys)
 
     def fields(self) -> dict[str, Any]:
         return {"from": self.begin, "to": self.end, "days": len(self.dates)}

@@ -50,6 +50,8 @@ class Place:
     """(unit, day): days of which nothing was recorded."""
     gap: tuple[int, int] | None = None
     """The hours (from, to), counted from the beginning, of which nothing was recorded."""
+    rekeyed: bool = False
+    """A new key came into use at noon of the tenth day: clinicians have other names from then."""
     mute: range = range(0)
     """Days on which no response was recorded."""
     burst: str | None = None
@@ -111,6 +113,7 @@ class Place:
             "limit": 90.0,
             "clinicians": [self.nurse(unit, bed, at)] if self.roster else [],
             "class": klass,
+            "pseudonym_key": f"key{self._key(at)}",
             "basis": None,
             "first_response": None if answered is None or day in self.mute else at + answered,
         }
@@ -125,7 +128,10 @@ class Place:
         week = f"-{period_of(at, 'week')}" if self.weekly else ""
         if part == "night" and self.at_night is not None:
             bed %= self.at_night
-        return f"{unit}-{crew}-{part}-{bed}{week}"
+        return f"{unit}-{crew}-{part}-{bed}{week}{'-new' * self._key(at)}"
+
+    def _key(self, at: int) -> int:
+        return int(self.rekeyed and at >= self.day(9) + 12 * HOUR)
 
     def assignments(self) -> Iterator[dict[str, Any]]:
         if not self.roster:

@@ -155,6 +155,13 @@ def test_a_person_with_two_names_counts_once(tmp_path: Path, standing: bool) -> 
     assert (sum(map(sum, hours)), duty) == (0, 0)
 
 
+def test_a_person_with_the_names_of_two_keys_counts_once(tmp_path: Path) -> None:
+    place = Place(units={"MICU": 3}, rekeyed=True, alarms_a_day=2000)
+    for fewest in (4, 6):
+        hours, duty = by_hour(place, tmp_path / str(fewest), fewest)
+        assert (sum(map(sum, hours)), duty) == (0, 0)
+
+
 def test_hours_with_few_clinicians_are_in_no_figure_by_hour(tmp_path: Path) -> None:
     """The page and the board leave them out, too. At night there is one clinician."""
     place = Place(units={"MICU": 6}, at_night=1)
