@@ -285,7 +285,8 @@ def everything(project: Project, folder: Path, earlier: str | None, say: Say) ->
         say(f"from {earlier} to this image, back, and here again: the same numbers")
     several_workers(project, sent)
     say("compose.scale.yml: three workers share the partitions and sum up to the same numbers")
-    sent = two_of_each(project, folder, sent)
-    say("compose.ha.yml: one page each while a Prometheus and an Alertmanager are down")
+    if project.overrides_what_it_extends:
+        sent = two_of_each(project, folder, sent)
+        say("compose.ha.yml: one page each while a Prometheus and an Alertmanager are down")
     encrypted(project, folder, sent)
     say("compose.tls.yml: Kafka asks for a password, all reach it, the numbers are kept")

@@ -49,6 +49,8 @@ class Container:
 class Project:
     """A copy of deploy/ in `folder`, and what `compose` (a command) makes of it."""
 
+    overrides_what_it_extends = True
+
     def __init__(self, engine: Engine, compose: Sequence[str], folder: Path) -> None:
         self.engine, self._command = engine, list(compose)
         self.deploy = folder / "project" / "deploy"
@@ -176,8 +178,11 @@ class Project:
 
 class PodmanProject(Project):
     """podman looks after health only where systemd runs, so we ask. It shares no ports out, and
-    podman-compose does not replace a container on which others depend.
+    podman-compose does not replace a container on which others depend, and cannot read `!override`
+    in a service that extends another.
     """
+
+    overrides_what_it_extends = False
 
     def use(self, *overrides: str) -> None:
         self.down()
