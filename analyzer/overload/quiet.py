@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.arrays import Flags, Numbers
+from analyzer.arrays import Flags, Numbers, distinct
 from analyzer.model.policy import HOUR, OverloadPolicy
 from analyzer.pipeline.state import State
 from analyzer.times import OPEN
@@ -43,7 +43,7 @@ class Stretches:
             since = int(begin[number])
             edges = ticks[slice(*np.searchsorted(facility, [number, number + 1]).tolist())]
             edges = np.append(edges, [since, *logged.get(number, ())])
-            edges = np.unique(edges[edges >= since - follow])
+            edges = distinct(edges[edges >= since - follow])
             first = np.ones(len(edges), dtype=np.bool_)
             first[1:] = edges[1:] > edges[:-1] + follow + 1
             last = edges[np.roll(first, -1)]

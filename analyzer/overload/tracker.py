@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from analyzer.arrays import Flags, Numbers
+from analyzer.arrays import Flags, Numbers, distinct
 from analyzer.model.overload import NORMAL
 from analyzer.model.policy import HOUR, OverloadPolicy
 from analyzer.overload.context import Contexts
@@ -213,7 +213,7 @@ class _StatesThen:
 def _states_before(log: OverloadLog, loads: Loads, begin: Numbers, is_unit: bool) -> Numbers:
     """The state of each row of `loads` just before the tick `begin` of its facility."""
     states = np.full(len(loads.numbers), NORMAL)
-    known = log.states_before(np.unique(loads.facility).tolist(), begin)
+    known = log.states_before(distinct(loads.facility).tolist(), begin)
     own = [(number, state) for (of_unit, number), state in known.items() if of_unit == is_unit]
     numbers = np.array([number for number, _ in own], dtype=np.int64)
     states[np.searchsorted(loads.numbers, numbers)] = [state for _, state in own]

@@ -71,3 +71,19 @@ def test_ids_that_contend_on_the_way_are_still_found() -> None:
     for part in np.array_split(numbers, 5):
         slots.insert(marks[part], part, marks)
     assert slots.find(marks, checks, marks, checks).tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("marks_in_use", [3, 200, 1 << 20])
+def test_ids_that_are_added_from_where_their_look_up_ended_are_found(marks_in_use: int) -> None:
+    """Half of 480 ids are known, some are gone, and the others go on from their look-up."""
+    numbers = np.arange(480)
+    marks = (numbers * 7919 % marks_in_use).astype(np.uint64)
+    checks = numbers.astype(np.uint32)
+    slots = Slots()
+    slots.insert(marks[:240], numbers[:240], marks)
+    slots.remove(marks[:40], numbers[:40])
+    probe = slots.probe(marks, checks, marks, checks)
+    unknown = np.flatnonzero(probe.entries == UNKNOWN)
+    assert unknown.tolist() == [*range(40), *range(240, 480)]
+    slots.insert(marks[unknown], numbers[unknown], marks, probe.of(unknown))
+    assert slots.find(marks, checks, marks, checks).tolist() == numbers.tolist()
