@@ -67,7 +67,7 @@ def found_versions(settings: Settings) -> list[Version]:
             )
             for number in sorted(groups.keys() | topics.keys())
         ]
-    except KafkaError as error:
+    except (KafkaError, ValueError) as error:  # not every broker answers as Kafka does
         raise TopicsError(
             f"the broker at {settings.broker} does not list its groups and topics "
             f"({type(error).__name__})"
@@ -83,10 +83,9 @@ def other_groups(settings: Settings, admin: KafkaAdminClient | None = None) -> l
     try:
         return [
             Version(number, **found)
-            for number, found in sorted(_groups(admin, settings).items())
-            if number != STATE_VERSION
+            for number, found in sorted(_groups(admin, settings, without=STATE_VERSION).items())
         ]
-    except KafkaError as error:
+    except (KafkaError, ValueError) as error:  # not every broker answers as Kafka does
         raise TopicsError(
             f"the broker at {settings.broker} does not list its groups ({type(error).__name__})"
         ) from None
@@ -95,14 +94,16 @@ def other_groups(settings: Settings, admin: KafkaAdminClient | None = None) -> l
             own.close()
 
 
-def _groups(admin: KafkaAdminClient, settings: Settings) -> dict[int, dict[str, Any]]:
+def _groups(
+    admin: KafkaAdminClient, settings: Settings, without: int | None = None
+) -> dict[int, dict[str, Any]]:
     names = Naming.of(settings.kafka)
     inputs = {names.called(topic): topic for topic in TOPICS}
     found: dict[int, dict[str, Any]] = {}
     for one in admin.list_groups():
         name = one["group_id"]
         version = version_of(settings.group, name)
-        if version is None:
+        if version is None or version == without:
             continue
         committed = admin.list_group_offsets([name])[name]
         about = admin.describe_groups([name])[name]

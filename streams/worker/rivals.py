@@ -52,9 +52,10 @@ class Rivals:
             return False
         try:
             self._found = await asyncio.to_thread(self._look)
-        except TopicsError as error:
+        except Exception as error:  # whatever it is, the work goes on
             if not self._refused:
-                log.warning(f"workers of other versions are not known: {error}")
+                said = error if isinstance(error, TopicsError) else type(error).__name__
+                log.warning(f"workers of other versions are not known: {said}")
             self._refused = True
             return False
         self._refused = False

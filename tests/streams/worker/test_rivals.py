@@ -1,0 +1,72 @@
+"""What a worker knows of the groups of other state versions, and what follows for its editions."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from streams.kafka.state_version import EDITIONS, STATE_VERSION, first_edition
+from streams.kafka.topics import TopicsError
+from streams.kafka.versions import Version
+from streams.worker.rivals import Rivals
+
+NEWER = first_edition(STATE_VERSION + 1, 0)
+
+
+def newer(members: int, edition: int = NEWER + 7) -> Version:
+    return Version(
+        STATE_VERSION + 1,
+        group=True,
+        members=members,
+        offsets={("alarms", 0): 40, ("labels", 0): 3, ("alarms", 1): 9},
+        edition=edition,
+    )
+
+
+def test_a_worker_that_is_alone_counts_on_from_its_own_editions() -> None:
+    assert Rivals().fence(12) == max(12, first_edition(STATE_VERSION, 0))
+    assert Rivals().emitted(0) == {}
+
+
+def test_a_newer_version_counts_as_long_as_it_has_workers() -> None:
+    assert Rivals([newer(members=1)]).fence(12) < NEWER
+    given_up = Rivals([newer(members=0)]).fence(12)
+    assert given_up == first_edition(STATE_VERSION, 1) > NEWER + EDITIONS // 2
+
+
+def test_a_turn_is_taken_once_and_an_upgrade_after_it_stays_in_it() -> None:
+    back = Rivals([newer(members=0)]).fence(12) + 5
+    assert Rivals([newer(members=0)]).fence(back) == back
+    again = newer(members=1, edition=first_edition(STATE_VERSION + 1, 1) + 3)
+    assert Rivals([again]).fence(back) == back < again.edition
+
+
+def test_an_older_version_is_exceeded_with_or_without_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("streams.worker.rivals", "streams.kafka.versions"):
+        monkeypatch.setattr(f"{module}.STATE_VERSION", STATE_VERSION + 1)
+    for members in (0, 2):
+        edition = first_edition(STATE_VERSION, 2) + 9
+        older = Version(STATE_VERSION, group=True, members=members, edition=edition)
+        assert Rivals([older]).fence(12) == first_edition(STATE_VERSION + 1, 2) > edition
+
+
+def test_what_was_emitted_is_the_most_that_any_of_them_has_committed() -> None:
+    other = Version(STATE_VERSION + 2, group=True, offsets={("alarms", 0): 55})
+    assert Rivals([newer(0), other]).emitted(0) == {"alarms": 55, "labels": 3}
+    assert Rivals([newer(0), other]).emitted(2) == {}
+
+
+@pytest.mark.parametrize("error", [TopicsError("no broker"), ValueError("15 is odd")])
+def test_a_broker_that_does_not_say_ends_no_worker(error: Exception) -> None:
+    def refuse() -> list[Version]:
+        raise error
+
+    rivals = Rivals([newer(members=1)], refuse)
+    assert asyncio.run(rivals.look()) is False
+    assert rivals.emitted(1) == {"alarms": 9}, "what was known stays"
+    known = Rivals((), lambda: [newer(members=0)])
+    assert asyncio.run(known.look()) is True
+    assert known.emitted(0) == {"alarms": 40, "labels": 3}
