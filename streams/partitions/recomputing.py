@@ -9,7 +9,7 @@ ready, and records that workers of another version have emitted are not emitted 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -72,13 +72,14 @@ class Recomputing:
             "emitted": dict(self.emitted),
         }
 
-    def note(self, topic: Topic, begin: int, stamps: Iterable[int]) -> None:
-        """Note records that were read: their first offset, and their timestamps."""
+    def note(self, topic: Topic, begin: int, stamps: Sequence[int]) -> None:
+        """Take notice of records that were read: their first offset, and their timestamps, of
+        which the first and the last say enough.
+        """
         self.begins.setdefault(topic, begin)
-        known = [one for one in stamps if one >= 0]
-        if known:
-            self.since = min(known) if self.since is None else self.since
-            self.reached = max(self.reached or 0, known[-1])
+        if stamps and min(stamps[0], stamps[-1]) >= 0:  # records may have no timestamp
+            self.since = stamps[0] if self.since is None else self.since
+            self.reached = max(self.reached or 0, stamps[-1])
 
     def ends_at(self, ends: Mapping[Topic, int]) -> None:
         """Set the ends of the inputs. If a topic was recreated, its end also bounds the offsets up
