@@ -45,7 +45,8 @@ class Recomputation:
             waiting = {topic: lags.get((topic, partition.number)) for topic in TOPICS}
             known = {topic: lag for topic, lag in waiting.items() if lag is not None}
             if len(known) == len(TOPICS):
-                if self._begun is None and one.fresh and any(known.values()):
+                has_records = bool(partition.next_offsets) or any(known.values())
+                if self._begun is None and one.fresh and has_records:
                     self._begun = monotonic()
                 _check(partition, one, known)
 
