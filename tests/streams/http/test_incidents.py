@@ -17,7 +17,6 @@ from analyzer.incident import BANNED, Facts, Incident, Question, analyse
 from analyzer.model.policy import HOUR, MINUTE
 from streams.access_settings import TokenSettings
 from streams.formats.codec import decode_slice, to_json
-from streams.http import incidents
 from streams.incidents import as_json
 from streams.settings import WebSettings
 from streams.simulator import Storm, Ward, simulate
@@ -163,14 +162,14 @@ def test_a_second_question_is_refused_while_one_is_worked_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    real = incidents.analyse
+    real = analyse
 
     def slow(*arguments: Any, **more: Any) -> Incident:
         begun.set()
         assert go_on.wait(30)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(incidents, "analyse", slow)
+    monkeypatch.setattr("analyzer.incident.analyse", slow)
     with Site(FakeWorker(simulated())) as site:
         first: list[Answer] = []
         thread = threading.Thread(target=lambda: first.append(ask(site)))
