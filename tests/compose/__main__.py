@@ -42,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--upgrade-from", metavar="COMMIT", help="also upgrade from the image of this commit"
     )
+    parser.add_argument("--without-ha", action="store_true", help="leave out compose.ha.yml")
     parser.add_argument("--folder", type=Path, help="keep the data of our own engine here")
     parser.add_argument("--built", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
             if options.built:
                 own = own_docker(folder, bridges=True)
                 with own if options.way == "docker" else podman_for(folder) as engine:
-                    return check(engine, folder, options.upgrade_from)
+                    return check(engine, folder, options.upgrade_from, options.without_ha)
             with engine_of(folder) as engine:
                 compose_of(engine)
                 build(engine, folder)
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
                 if engine.ours:
                     stand_ins(engine, folder)
                 else:
-                    check(engine, folder, options.upgrade_from)
+                    check(engine, folder, options.upgrade_from, options.without_ha)
             if engine.ours:
                 again = [one for one in arguments if one != "--engine-optional"]
                 status = alone("tests.compose", *again, "--built", f"--folder={folder}")
@@ -113,9 +114,10 @@ def compose_of(engine: Engine) -> list[str]:
     return [engine.client, "compose"]
 
 
-def check(engine: Engine, folder: Path, commit: str | None) -> int:
+def check(engine: Engine, folder: Path, commit: str | None, without_ha: bool) -> int:
     kind = PodmanProject if is_podman(engine) else Project
     project = kind(engine, compose_of(engine), folder)
+    project.overrides_what_it_extends &= not without_ha
     begun = time.monotonic()
 
     def say(line: str) -> None:

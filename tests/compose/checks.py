@@ -175,7 +175,11 @@ def two_of_each(project: Project, folder: Path, sent: Counts) -> Counts:
         project.run("stop", name)
     more = overloaded(folder, "C")
     wait_until_counted(project, sent, more)
-    eventually(lambda: _pages(project, "C01") >= hospital.UNITS, "pages arrive nevertheless")
+    eventually(
+        lambda: _pages(project, "C01") >= hospital.UNITS,
+        "pages arrive nevertheless",
+        hospital.PAGES_WAIT_SECONDS,
+    )
     equal(_pages(project, "C01"), hospital.UNITS, "pages of facility C01")
     assert "no longer overloaded" not in project.logs("pages")
     project.use()
