@@ -131,7 +131,8 @@ def board() -> Board:
         (13, _stacked("Alarms a day, by class", "class", CLASSES)),
     )
     one.heading("Day and night")
-    one.line(10, (18, _shifts()), (6, _note()))
+    one.line(10, (24, _shifts()))
+    one.line(5, (24, _note()))
     return one
 
 
@@ -208,13 +209,11 @@ def _shifts() -> table.Panel:
 def _note() -> text.Panel:
     return note(
         "How to read it",
-        "Each number is a sum of whole hours divided by another, so that busy hours count as busy "
-        "ones.\n\n"
-        "**What is not in it:** hours in which fewer clinicians were on duty than "
-        "privacy.smallest_group (five unless set), and hours "
-        "in which Prometheus was not running. A unit with a small night shift has no nights here."
-        "\n\n"
-        "A difference between day and night is not yet a reason: patients, tasks and staffing "
-        "differ, too. `alarm-fatigue report` gives intervals, and names what else it may come "
-        "from.",
+        "Each rate is a sum over whole hours divided by another sum, so busy hours have more "
+        "weight.\n\n"
+        "**Left out:** hours with fewer clinicians on duty than `privacy.smallest_group` (5 unless "
+        "set), and hours in which Prometheus was not running. So a unit with a small night shift "
+        "shows no nights, and the first and last bar can be incomplete days.\n\n"
+        "A difference between day and night has no single cause: patients, tasks and staffing "
+        "differ, too. `alarm-fatigue report` gives intervals, and names these causes.",
     )

@@ -39,6 +39,8 @@ SHOWN = 25 * HOUR
 """A shift, the one before it for comparison, and an hour more."""
 PAST, SELDOM = 9 * DAY, 15 * MINUTE
 """Scrapes before these hours: as often as panels of whole days ask."""
+SMALLEST_GROUP = 2
+"""Fewest clinicians of an hour that *History* shows; the demo's units have three."""
 LONG = "--max-block-duration=480h"
 TARGET = 'instance="worker:9464",job="alarm-fatigue"'
 
@@ -77,10 +79,11 @@ def exposed(records: Iterable[Record], end: int) -> Iterator[str]:
 
 def _health(engine: Engine, policy: Policy, moment: int) -> Iterator[Table]:
     nights: dict[tuple[str, ...], float] = {
-        (name,): UTC_CALENDARS.of(name).is_night(moment) for name in engine.facilities
+        (name,): float(UTC_CALENDARS.of(name).is_night(moment)) for name in engine.facilities
     }
     yield simple_table("night_shift", nights)
     yield simple_table("build_info", {(__version__, policy.fingerprint): 1})
+    yield simple_table("smallest_group", {(): SMALLEST_GROUP})
     yield simple_table("checkpoint_timestamp_seconds", {("0",): moment / 1000 - 4})
 
 
