@@ -222,7 +222,7 @@ def _looked_at(history: History) -> list[_Looked]:
             "standing",
             lambda begin, end: standing_alarms(history.alarms, begin, end, question.bed),
             lambda value: f"{_count(value, 'alarm')} that had sounded for more than an hour",
-            "a new alarm that is mistaken for an old one",
+            "a new alarm that does not stand out among old ones",
             STANDING_OF_UNIT if question.bed is None else 0.0,
         ),
     ]
@@ -412,7 +412,7 @@ def _absence(
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
     text = (
         f"{first.minutes:.0f} min at bed {first.bed} ({first.what}{going}){more} increased the "
-        "likelihood that a change of the patient went unnoticed."
+        "likelihood of a change of the patient without an audible alarm."
     )
     if certain and certain[0] is first:
         usual = None  # other hours have no such figure

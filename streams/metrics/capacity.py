@@ -70,6 +70,7 @@ def most_samples(
         "control": len(COMMANDS),
         "role": 1,  # one person has the page of a unit
         "version": 1,
+        "state_version": 1,
         "policy": 1,
         "key_id": 1,
         "period": 1,
