@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from streams.dev import processes
 
@@ -115,3 +116,14 @@ def commit() -> str:
         check=False,
     )
     return done.stdout.strip()
+
+
+def circumstances(note: str) -> dict[str, Any]:
+    """Date, commit, machine and load of a measurement, with a note, for its history."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": commit(),
+        "note": note,
+        "machine": description(),
+        "load": os.getloadavg()[1],
+    }

@@ -12,7 +12,6 @@ import asyncio
 import gc
 import json
 import logging
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -146,15 +145,7 @@ def run(results: Path, records: int, only: str | None = None, note: str = "") ->
     history: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     before = {name: figures for one in history for name, figures in one["points"].items()}
     found = {one.name: measure(one.load(records)) for one in points}
-    entry = {
-        "date": time.strftime("%Y-%m-%d"),
-        "commit": machine.commit(),
-        "note": note,
-        "machine": machine.description(),
-        "load": os.getloadavg()[1],
-        "records": records,
-        "points": found,
-    }
+    entry = machine.circumstances(note) | {"records": records, "points": found}
     path.write_text(json.dumps([*history, entry], indent=1) + "\n")
     return list(table(found, before))
 

@@ -11,7 +11,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
@@ -38,14 +37,7 @@ def run(folder: Path, results: Path, repeat: int, note: str = "") -> list[str]:
     found = {"import streams.worker.run": _imported(repeat), _WORKER: _worker(folder, repeat)}
     found["--version"] = _command(("--version",), repeat)
     found |= {f"{name} --help": _command((name, "--help"), repeat) for name in COMMANDS}
-    entry = {
-        "date": time.strftime("%Y-%m-%d"),
-        "commit": machine.commit(),
-        "note": note,
-        "machine": machine.description(),
-        "load": os.getloadavg()[1],
-        "cpu_seconds": found,
-    }
+    entry = machine.circumstances(note) | {"cpu_seconds": found}
     path.write_text(json.dumps([*history, entry], indent=1) + "\n")
     return list(table(found, history[-1]["cpu_seconds"] if history else {}))
 

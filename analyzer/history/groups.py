@@ -1,8 +1,8 @@
-"""Groups: which hours hold enough people that a figure about them is about nobody.
+"""Groups: the hours with enough people that a figure does not reveal anything about one of them.
 
-A published figure is a sum over whole hours, and behind each of them stand at least so many people
-as the hospital has set. The page and the board *History* publish such hours, too. So all figures
-differ by such hours, whatever spans and units they are of.
+A published figure is a sum over whole hours, each with at least as many people as the hospital has
+set. The page and the board *History* publish the same hours. So any two published figures differ by
+such hours, for all spans and units.
 """
 
 from __future__ import annotations

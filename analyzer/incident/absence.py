@@ -120,8 +120,8 @@ class Answers:
 
 
 def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Absent]:
-    """Alarms that were silenced or paused and lasted in (begin, at] while nobody was at the bed;
-    the longest first.
+    """Alarms that were silenced or paused, lasted in (begin, at], and had no recorded response at
+    the bed; the longest first.
     """
     found = []
     for one in history.alarms.sounding(begin, at):
@@ -140,8 +140,8 @@ def silenced(history: History, answers: Answers, begin: int, at: int) -> list[Ab
 
 
 def muted_beds(history: History, answers: Answers) -> list[Absent]:
-    """Beds whose alarms were all paused or switched off, and that have since had no alarm and
-    nobody at the bed; the longest first.
+    """Beds whose alarms were all paused or switched off, and that have since had no alarm and no
+    recorded response at the bed; the longest first.
     """
     question, found = history.question, []
     for bed, (since, event) in answers.quietened_beds.items():

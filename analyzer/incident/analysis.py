@@ -96,9 +96,9 @@ def _summary(
     found: list[Factor], none: list[Factor], known: Completeness, question: Question
 ) -> str:
     if not found and not known.alarms.recorded:
-        return "Nothing can be said: no alarms of this unit were recorded up to this moment."
+        return "Not assessable: no alarms of this unit were recorded up to this moment."
     if not found and known.is_nothing_seen(question):
-        return f"Nothing can be said: {known.why_outside}."
+        return f"Not assessable: {known.why_outside}."
     if not found:
         not_assessable = [
             one.kind

@@ -163,7 +163,7 @@ def _staff(place: Place) -> Iterator[Candidate]:
 
 
 def _shared_out(place: Place, on_duty: Mapping[str, list[str]], count: int) -> dict[str, str]:
-    """The beds that `count` more clinicians take over, so that nobody has more than the average."""
+    """The beds that `count` more clinicians take over, so that none has more than the average."""
     total = sum(map(len, on_duty.values()))
     share = max(1, total // (len(on_duty) + count))
     free = [
@@ -181,7 +181,7 @@ def _added(number: int) -> str:
 
 
 def _ratio(place: Place) -> Iterator[Candidate]:
-    """Nobody has more beds than the policy's limit; the rest go to whoever has fewest."""
+    """Each clinician keeps at most the limit of beds; the other beds go to the one with fewest."""
     question, on_duty = place.base.question, place.on_duty()
     levels = place.base.policy.overload.levels(question.facility, question.unit)
     level = levels["beds"].elevated

@@ -63,7 +63,7 @@ def found_versions(settings: Settings) -> list[Version]:
             Version(
                 number,
                 **groups.get(number, {}),
-                **(_written(admin, checkpoint_topic(settings.group, number), topics.get(number))),
+                **_written(admin, checkpoint_topic(settings.group, number), topics.get(number)),
             )
             for number in sorted(groups.keys() | topics.keys())
         ]
@@ -216,7 +216,7 @@ def turn(versions: Iterable[Version], own: int) -> int:
         one.version > STATE_VERSION
         and not one.members
         and turn_of(one.edition) == latest
-        and (one.edition > own)
+        and one.edition > own
         for one in others
     )
     return latest + given_up

@@ -286,8 +286,10 @@ class Partition:
             self.again_before = self.engine.emit_again_before(self.again_before, EMITTED_AGAIN)
 
     def _speak_if_due(self) -> None:
-        """Begin to emit, once all is read that another version has emitted: first what is held,
-        the latest first, as it may not have emitted that.
+        """Begin to emit once the records that another version has processed are read.
+
+        First, all held episodes are emitted, the latest ones first: the other version may not have
+        emitted these.
         """
         if self.recomputing is None or not self.recomputing.is_silent(self.next_offsets):
             self.outbox.silent = False

@@ -73,9 +73,7 @@ class Recomputing:
         }
 
     def note(self, topic: Topic, begin: int, stamps: Sequence[int]) -> None:
-        """Take notice of records that were read: their first offset, and their timestamps, of
-        which the first and the last say enough.
-        """
+        """Note records that were read: their first offset, and their first and last timestamp."""
         self.begins.setdefault(topic, begin)
         if stamps and min(stamps[0], stamps[-1]) >= 0:  # records may have no timestamp
             self.since = stamps[0] if self.since is None else self.since

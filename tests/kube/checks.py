@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Thread
 
 from tests.harness.workers import eventually, read_by_generation
@@ -127,7 +128,7 @@ def scaled(release: Release, records: Records, say: Say) -> None:
     with records.flowing():
         for count in (4, 2):
             release.deploy("upgrade", *OTHER_VALUES, f"worker.replicas={count}")
-            eventually(lambda count=count: release.ready(count), f"{count} workers")  # type: ignore[misc]
+            eventually(partial(release.ready, count), f"{count} workers")
             eventually(
                 lambda: whole(release.shares()), f"{count} workers share the partitions", 120
             )

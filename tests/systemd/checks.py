@@ -182,17 +182,18 @@ def watch_sooner(machine: Machine) -> None:
 def encrypted_key(worker: Worker, before: Numbers) -> None:
     """The pseudonym key as a credential that systemd decrypts: the same pseudonyms."""
     machine, secrets = worker.machine, "/etc/alarm-fatigue/secrets"
+    away = "/etc/alarm-fatigue/pseudonym_key.away"
     (machine.share / "key.conf").write_text(drop_in())
     machine.run(
         f"systemd-creds encrypt --name=pseudonym_key {secrets}/pseudonym_key "
         "/etc/alarm-fatigue/pseudonym_key.cred;"
-        f"mv {secrets}/pseudonym_key /root/;"
+        f"mv {secrets}/pseudonym_key {away};"
         "cp /share/key.conf /etc/systemd/system/alarm-fatigue@.service.d/; systemctl daemon-reload;"
         f"systemctl restart {WORKER}"
     )
     same(worker, before, "with an encrypted key")
     machine.run(
-        f"mv /root/pseudonym_key {secrets}/;"
+        f"mv {away} {secrets}/pseudonym_key;"
         "rm /etc/systemd/system/alarm-fatigue@.service.d/key.conf;"
         f"systemctl daemon-reload; systemctl restart {WORKER}"
     )

@@ -243,7 +243,7 @@ def unsaid(found: Incident) -> set[str]:
 def test_of_a_moment_before_the_first_fact_nothing_is_said() -> None:
     found = asked(quiet_ward(), AT - 100 * 24 * HOUR)
     why = "no alarms of this unit were recorded up to this moment"
-    assert found.summary == f"Nothing can be said: {why}."
+    assert found.summary == f"Not assessable: {why}."
     assert (found.factors, found.actions) == ((), ())
     assert "feed_gap" in unsaid(found)
 
@@ -259,7 +259,7 @@ def test_the_time_before_the_records_begin_is_not_taken_for_calm() -> None:
 @pytest.mark.parametrize("after", [2 * HOUR, 26 * HOUR, 300 * 24 * HOUR])
 def test_of_a_moment_after_the_last_fact_nothing_is_said(after: int) -> None:
     found = asked(quiet_ward(), AT + after)
-    assert found.summary.startswith("Nothing can be said: ")
+    assert found.summary.startswith("Not assessable: ")
     assert (found.factors, found.actions) == ((), ())
     assert {"silenced", "signal_lost", "feed_gap", "flood"} <= unsaid(found)
     assert all(one.unit["alarms_1h"] is None for one in found.conditions)
