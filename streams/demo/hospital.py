@@ -15,8 +15,10 @@ keep records for a week.
 """
 BEGINS = 18 * HOUR + 30 * MINUTE
 """The time of day at which the time-lapse begins: half an hour before the night shift."""
-STORM_BEGAN = 6 * MINUTE
-"""With pages: how long ago the storm began, so that an overload follows soon after the start."""
+STORM_BEGAN = 10 * MINUTE
+"""With pages: how long ago the storm began. Its alarms take some five minutes to exceed the limit,
+and the state follows two minutes later (`hold`), so a page is due soon after the start.
+"""
 STORM_LASTS = 2 * MINUTE
 """With pages: how much longer the storm lasts. Its end is reported within a quarter of an hour,
 because its alarms stay in the 10 min window.

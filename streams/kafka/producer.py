@@ -27,6 +27,7 @@ from aiokafka.errors import (
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
+    NotLeaderForPartitionError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -245,6 +246,10 @@ class BatchProducer:
         """
         while True:
             if error is not None:
+                if isinstance(error, NotLeaderForPartitionError) and await self._is_missing(
+                    place[0]
+                ):
+                    error = UnknownTopicOrPartitionError()
                 if not self._is_refusal(error):
                     await asyncio.sleep(RETRY_SECONDS)
                 elif isinstance(error, _WHOLE_TOPIC):
@@ -269,6 +274,14 @@ class BatchProducer:
                 error = again
             else:
                 return
+
+    async def _is_missing(self, topic: str) -> bool:
+        """Whether the brokers answer and do not know `topic`. A batch that waited in vain for the
+        leader of its partition must not wait as long again to learn this.
+        """
+        client = self._client.client
+        updated = await client.force_metadata_update()
+        return bool(updated) and client.cluster.partitions_for_topic(self._called(topic)) is None
 
     def _is_refusal(self, error: BaseException) -> bool:
         """Whether the broker answered, and would answer another attempt in the same way.

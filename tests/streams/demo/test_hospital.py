@@ -21,6 +21,27 @@ def test_the_hospital_of_the_pages_has_come_to_the_present_in_a_storm() -> None:
     assert storm.unit == "MICU"
 
 
+@pytest.mark.parametrize("minutes", range(0, 24 * 60, 97))
+def test_the_storm_of_the_pages_has_exceeded_the_limit_for_long_enough(minutes: int) -> None:
+    now = 20_000 * DAY + minutes * MINUTE
+    ward, _ = present_hospital(seed=1, now=now)
+    decisive = now - 3 * MINUTE  # the state follows after two minutes, at a whole minute
+    alarms = set()
+    for record in simulate(ward):
+        if record.due > now:
+            break
+        value = record.value
+        if (
+            record.topic == "alarms"
+            and value["unit"] == "MICU"
+            and value["phase"] == "start"
+            and decisive - 10 * MINUTE < int(str(value["at"])) <= decisive
+        ):
+            alarms.add(value["alarm_id"])
+    nurses = 9 // 3
+    assert len(alarms) > 10 * nurses
+
+
 @pytest.mark.parametrize("hours", [0, 5.9, 18.4, 18.6, 23.9])
 def test_the_simulated_days_lie_in_the_past_and_within_what_topics_keep(hours: float) -> None:
     now = 20_000 * DAY + int(hours * HOUR)

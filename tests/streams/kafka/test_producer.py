@@ -14,6 +14,7 @@ from aiokafka.errors import (
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
+    NotLeaderForPartitionError,
     ProducerClosed,
     RequestTimedOutError,
     TopicAuthorizationFailedError,
@@ -36,11 +37,19 @@ class FakeClient:
             tuple[str, int, list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]]]
         ] = []
         self.deliveries: list[asyncio.Future[None]] = []
-        self.client = self
+        self.client = self.cluster = self
         self.asked = 0
+        self.missing: set[str] = set()
+        self.answers = True
 
     async def _wait_on_metadata(self, topic: str) -> None:
         pass
+
+    async def force_metadata_update(self) -> bool:
+        return self.answers
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return None if topic in self.missing else {0, 1, 2}
 
     def _partition(
         self,
@@ -223,6 +232,27 @@ def test_a_topic_that_nobody_may_write_to_is_passed_over_as_a_whole() -> None:
         assert stored == []
         assert producer.undeliverable == {"episodes": 9}
         assert len(client.sent) <= 9
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(("missing", "answers"), [(True, True), (True, False), (False, True)])
+def test_a_topic_that_was_deleted_is_skipped_at_once_and_an_absent_leader_is_waited_for(
+    missing: bool, answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "RETRY_SECONDS", 0.0)
+
+    async def check() -> None:
+        client = FakeClient()
+        client.missing = {"episodes"} if missing else set()
+        client.answers = answers
+        producer = BatchProducer(client)
+        task = asyncio.ensure_future(_all(producer, [outgoing(1, b"a")]))
+        errors = itertools.chain([NotLeaderForPartitionError()], itertools.repeat(None))
+        stored = await deliver(client, task, lambda _value: next(errors))
+        gone = missing and answers
+        assert stored == ([] if gone else values([1]))
+        assert producer.undeliverable == ({"episodes": 1} if gone else {})
 
     asyncio.run(check())
 

@@ -227,6 +227,8 @@ def test_an_output_that_is_not_there_holds_up_nothing(broker: Broker, tmp_path: 
         admin = KafkaAdminClient(bootstrap_servers=broker.address)
         try:
             admin.delete_topics(["rejected"])
+            # until then, the broker may still take a record
+            eventually(lambda: "rejected" not in admin.list_topics(), "the topic is deleted")
         finally:
             admin.close()
         send(broker, [hours(0, 1)[0]._replace(value=b"junk"), *hours(0, 5)])
@@ -235,7 +237,7 @@ def test_an_output_that_is_not_there_holds_up_nothing(broker: Broker, tmp_path: 
             "normal alarms are counted",
         )
         eventually(
-            lambda: told(worker, "the broker refuses records of an output"), "it is said", 120
+            lambda: told(worker, "the broker refuses records of an output"), "it is said", 180
         )
         [word, *_] = told(worker, "the broker refuses records of an output")
         assert (
