@@ -74,18 +74,18 @@ class _Answer(Mapping[str, Any]):
         return found
 
     def to_json(self) -> str:
-        """What the command prints with `--json`, on one line."""
+        """The JSON that the command prints with `--json`, on one line."""
         return to_json(self.to_dict()).decode()
 
     @property
     def caveats(self) -> Sequence[str]:
-        """What the answer does not say, a sentence each."""
+        """The limits of the answer, one sentence each."""
         found: Sequence[str] = self["caveats"]
         return found
 
 
 class WhatIf(_Answer):
-    """What another setting would have done to recorded alarms: all fields of `tune --json`
+    """The effect of another setting on recorded alarms: all fields of `tune --json`
     (`answer["late"]`, `to_dict()`), and the most used ones as attributes.
     """
 
@@ -98,17 +98,17 @@ class WhatIf(_Answer):
 
     @property
     def after(self) -> Counts:
-        """Those that would have sounded."""
+        """The alarms that would have sounded."""
         return Counts.of(self["after"])
 
     @property
     def removed(self) -> Counts:
-        """Those that would not have sounded."""
+        """The alarms that would not have sounded."""
         return Counts.of(self["removed"])
 
     @property
     def delayed(self) -> Counts:
-        """Those that would have sounded late."""
+        """The alarms that would have sounded late."""
         return Counts.of(self["delayed"])
 
     @property
@@ -198,7 +198,7 @@ def whatif(
     confidence: float = CONFIDENCE,
     mapping: str | Path | None = None,
 ) -> WhatIf:
-    """What another setting would have done to recorded alarms, and what it would have lost.
+    """The effect of another setting on recorded alarms, and the alarms that it would have lost.
 
     `episodes`: from `History.episodes`, another frame with these columns, or a file (from `replay
     --episodes`, or a table with `mapping`). `facility`, `unit`, `type` (`DEVICE_TYPE/SOURCE/CODE`)

@@ -176,7 +176,7 @@ class _Counting:
                 yield name, table.values[:, chosen].sum(axis=1)
 
     def _types(self, measured: Iterable[tuple[int, Burdens]]) -> list[list[dict[str, Any]]]:
-        """Of each row of units, its most frequent alarm types."""
+        """The most frequent alarm types of each row of units."""
         found = []
         for _, burdens in measured:
             units, place = burdens.units, burdens.windows.index(self._window)

@@ -150,7 +150,7 @@ def _take_lines(kept: Kept, some: Numbered, report: Report) -> None:
 
 
 class History:
-    """What was recorded, of one facility or several, and what follows from it: from `read`.
+    """The recorded facts of one facility or several, and the answers about them. Made by `read`.
 
     Answers are polars frames, and `to_pandas()` of each gives a pandas one; times are UTC
     datetimes (ms). Answers about everything are computed once and remembered.

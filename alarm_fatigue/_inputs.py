@@ -291,7 +291,7 @@ def _name_of(file: IO[Any], topic: str) -> str:
 
 
 def _copied(file: IO[Any], name: str, stack: ExitStack) -> Path:
-    """What an open file still holds, as a file that can be read from its beginning."""
+    """The rest of an open file, copied to a file that can be read from its beginning."""
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="alarm-fatigue-")))
     path = folder / (Path(name).name.strip("<>") or "file")
     with path.open("wb") as copy:

@@ -16,7 +16,7 @@ Codes = npt.NDArray[np.int32]
 Levels = npt.NDArray[np.int8]
 """Small enumerations: priority rank, class, verdict, outcome."""
 Indices = npt.NDArray[np.intp]
-"""What indexes another array."""
+"""Indices into another array."""
 Integers = npt.NDArray[np.integer]
 """Integers of any width."""
 Floats = npt.NDArray[np.float64]

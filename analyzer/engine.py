@@ -319,10 +319,10 @@ class Engine:
         shifts: ShiftsAt | None = None,
         beside: Snapshot | None = None,
     ) -> Status:
-        """What a page shows next to the burdens, as of now, of all facilities or one.
+        """States, reasons and reliefs for a page, as of now, for all facilities or for one.
 
-        `shifts` gives the shifts to compare; None: none are. `beside`: a snapshot of this very
-        moment, whose reliefs are taken instead of worked out again.
+        `shifts` gives the shifts to compare; None: no shifts are compared. `beside`: a snapshot of
+        the same moment; its reliefs are reused.
         """
         evaluate(self._state)
         reliefs = unit_reliefs(self._state) if beside is None else beside.reliefs

@@ -25,7 +25,7 @@ KINDS = ("alike", "busy days", "weekly", "AR 0.3", "AR 0.5", "AR 0.7", "patients
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is recorded and compared, in days."""
+    """The recorded and compared spans, in days."""
 
     before: int
     after: int
@@ -135,7 +135,7 @@ def recorded(counts: Numbers, plan: Plan, rng: np.random.Generator) -> Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Of so many placebo changes, how many intervals covered the truth."""
+    """How many intervals covered the truth, among the placebo changes."""
 
     kind: str
     plan: Plan
@@ -149,7 +149,7 @@ class Coverage:
 def coverage(
     kind: str, plan: Plan, months: int, seed: int, confidence: float = 0.95
 ) -> Iterator[Coverage]:
-    """Of the change alone, and beyond control units if the plan has some."""
+    """The coverage for the change alone, and beyond control units if the plan has some."""
     rng = np.random.default_rng(seed)
     found: dict[str, list[Ratio]] = {"change": []}
     if plan.controls:

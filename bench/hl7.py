@@ -91,7 +91,7 @@ def core(count: int = 20_000) -> dict[str, float]:
 
 
 def _libraries() -> dict[str, Callable[[str], object]]:
-    """Those that are installed (the extra `bench`)."""
+    """The libraries that are installed (the extra `bench`)."""
     found: dict[str, Callable[[str], object]] = {}
     try:
         import hl7

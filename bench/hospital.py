@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What to produce: about `records` in total, the same number in each of `facilities`.
+    """The input to produce: about `records` in total, the same number in each of `facilities`.
 
     `phases`: only assignments and alarm events of these phases (None: everything).
     """

@@ -69,8 +69,8 @@ def _report(stacks: str) -> None:
 
 
 def shares(stacks: str) -> tuple[Counter[str], Counter[str]]:
-    """Of collapsed stacks (`outer;inner COUNT` a line), the share of each function by itself and
-    with what it calls.
+    """From collapsed stacks (`outer;inner COUNT` a line), the share of each function alone and with
+    the functions that it calls.
 
     >>> alone, whole = shares("run (a.py:1);decode (b.py:2) 3\\nrun (a.py:1) 1\\n")
     >>> dict(alone), dict(whole)

@@ -177,7 +177,7 @@ def measure(load: Load, repeat: int = 2) -> Figures:
 
 @dataclass(slots=True)
 class Fetches:
-    """What a broker answers: the bytes of each fetch of each topic-partition, in order."""
+    """A broker's answers: the bytes of each fetch of each topic-partition, in order."""
 
     of: dict[Place, list[bytes]]
     ends: dict[Place, int]
@@ -230,7 +230,7 @@ def _joined(batches: Sequence[bytes]) -> list[bytes]:
 
 
 class _Client:
-    """What the parts of a worker ask of its client: nothing is behind, and all is answered."""
+    """The client as the parts of a worker see it: no lag, and every request is answered."""
 
     def partition_counts(self, topics: Sequence[Topic]) -> dict[Topic, int]:
         return dict.fromkeys(topics, PARTITIONS)

@@ -22,7 +22,7 @@ def _listed(value: Any) -> Any:
 
 
 class GrantSettings(BaseModel):
-    """What a reader may do, and about whom."""
+    """What a reader may do, and for which facilities and units."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -13,7 +13,7 @@ _SERVER = re.compile(r"([^\s:/]+|\[[0-9a-fA-F:]+\]):\d{1,5}", re.ASCII)
 
 
 class AuditSettings(BaseModel):
-    """Who read what about whom (see `streams.audit`)."""
+    """The audit trail: who read what about whom (see `streams.audit`)."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 

@@ -13,7 +13,7 @@ MODULES = {
 }
 """By extra, the modules that only it brings."""
 _TABLES = ("polars", "narwhals")
-"""What every installation has, except the small image (see deploy/Dockerfile)."""
+"""Modules that every installation has, except the small image (see deploy/Dockerfile)."""
 _COMMANDS = {"demo": "demo"}
 """Commands that need more than the first module that they miss tells."""
 
@@ -29,8 +29,8 @@ def install(extra: str) -> str:
 
 
 def lacking(command: str, missing: str | None) -> str | None:
-    """What is said where a `command` cannot run without the module `missing`; None if that belongs
-    to no extra.
+    """The error message if a `command` cannot run without the module `missing`; None if the module
+    belongs to no extra.
 
     >>> lacking("topics", "kafka.admin").partition(";")[0]
     'topics needs the extra worker'

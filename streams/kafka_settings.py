@@ -19,7 +19,7 @@ _NAME = r"^[a-zA-Z0-9._-]{1,200}$"
 
 
 class TopicNames(BaseModel):
-    """What the topics are called on the broker, without the prefix."""
+    """The names of the topics on the broker, without the prefix."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -106,7 +106,7 @@ class KafkaSettings(BaseModel):
         return self.security_protocol in SASL
 
     def topic(self, name: str) -> str:
-        """What the topic `name` of the service is called on the broker.
+        """The name on the broker of the service's topic `name`.
 
         >>> KafkaSettings(topic_prefix="icu.").topic("alarms")
         'icu.alarms'

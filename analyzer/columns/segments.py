@@ -34,7 +34,7 @@ class Axis(NamedTuple):
         return self.high - self.low + 1
 
     def offsets(self, group: Integers) -> Numbers:
-        """What to add to a value of each group to get its position."""
+        """The number to add to a value of each group to get its position."""
         offsets: Numbers = group.astype(np.int64) * self.span
         offsets -= self.low
         return offsets

@@ -75,7 +75,7 @@ class Slots:
     def probe(
         self, marks: Marks, checks: Checks, known_marks: Marks, known_checks: Checks
     ) -> Probe:
-        """As `find`, and where each look-up ended."""
+        """Like `find`; the result also says at which slot each look-up ended."""
         found = np.full(len(marks), UNKNOWN, dtype=np.int64)
         mask = len(self._table) - 1
         at = (marks & np.uint64(mask)).astype(np.int64)

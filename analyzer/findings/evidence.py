@@ -82,10 +82,10 @@ class Evidence:
     answered: Numbers
     """The first response; without one, later than any time."""
     covered: Flags
-    """As from `forgotten.covered`."""
+    """The result of `forgotten.covered`."""
     signal: Codes
     twins: Codes
-    """As in `windows.chatter`."""
+    """See `windows.chatter`."""
 
     @classmethod
     def of(cls, state: State, window: int, forgotten: Forgotten | None = None) -> Evidence:
@@ -284,7 +284,9 @@ class _Counted:
         self._has_distance = np.bincount(group[hugs][known], minlength=groups) > 0
 
     def _effective_sizes(self, group: Numbers, needed: Flags) -> list[float]:
-        """Of each group, how many independent alarms tell as much as the actionable ones."""
+        """The effective sample size of each group: how many independent alarms would tell as much
+        as its actionable ones.
+        """
         evidence = self._evidence
         of = np.array([facility for facility, _ in evidence.units], dtype=np.int64)
         moments = evidence.start[needed] + evidence.now[of[evidence.unit[needed]]]

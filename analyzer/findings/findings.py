@@ -42,8 +42,9 @@ unanswered   actionable, without a response for 10 min, in a unit whose staff re
 """
 
 Verdict = Literal[Pattern, "stale", "mixed", "needed", "too_few"]
-"""What drives a type. `stale`: no pattern, but alarms active for more than 24 h; `mixed`: nothing;
-`needed`: nothing, and most of its alarms are actionable; `too_few`: too few are classified.
+"""The main cause of the alarms of a type. `stale`: no pattern, but alarms active for more than 24
+h; `mixed`: nothing; `needed`: nothing, and most of its alarms are actionable; `too_few`: too few
+are classified.
 """
 
 Remedy = Literal[
@@ -282,7 +283,7 @@ def verdict(
     stale: int,
     policy: FindingsPolicy,
 ) -> Verdict:
-    """What drives a type."""
+    """The main cause of the alarms of a type."""
     actionable, load = classes[ACTIONABLE], classes[NON_ACTIONABLE] + classes[TECHNICAL]
     if drivers:
         return drivers[0]

@@ -38,7 +38,7 @@ class Forgotten:
     def __init__(self) -> None:
         self._parts: list[dict[str, Any]] = []
         self._twins: dict[int, int] = {}
-        """Of rows still held: how many earlier twins they had before some of these left."""
+        """For rows that are still held: how many of their earlier twins have been evicted."""
 
     def __call__(self, state: State, rows: Numbers) -> None:
         """Note these rows, which are about to leave."""

@@ -39,7 +39,7 @@ class Daily:
 
     @classmethod
     def of(cls, days: tuple[int, ...], above: Floats, below: Floats) -> Daily:
-        """Of sums by day, or by group and day."""
+        """From sums by day, or by group and day."""
         above, below = np.atleast_2d(above), np.atleast_2d(below)
         kept = np.flatnonzero(below.sum(axis=0) > 0)
         numbers = tuple(days[place] for place in kept.tolist())
@@ -51,7 +51,7 @@ class Daily:
         return float(self.above.sum()) / whole if whole else None
 
     def influence(self) -> Floats:
-        """What each day adds to the error of the value, times the number of days."""
+        """The contribution of each day to the error of the value, times the number of days."""
         assert self.value is not None
         left: Floats = (self.above - self.value * self.below).sum(axis=0)
         return left / float(self.below.sum(axis=0).mean())

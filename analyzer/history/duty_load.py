@@ -30,7 +30,7 @@ class Load:
     hours: Numbers
     """Clinicians who were on duty for the whole hour."""
     busy_hours: Numbers
-    """Of these, those with more than `MANY` alarms in it."""
+    """How many of these hours had more than `MANY` alarms."""
 
 
 def load(duty: Spans, start: Numbers, who: Integers, hours: Numbers, people: int) -> Load:

@@ -44,8 +44,8 @@ class Slope:
 
 
 def slope(x: Floats, y: Floats, weight: Floats, kind: Integers, day: Integers) -> Slope | None:
-    """Of hours; `weight` is what each is worth. None: too few hours, or `x` hardly varies within
-    its kinds.
+    """The slope of `y` over `x`, by hours; `weight` is the weight of each hour. None: there are too
+    few hours, or `x` hardly varies within its kinds.
     """
     kept: Flags = (weight > 0) & np.isfinite(x) & np.isfinite(y)
     x, y, weight, kind, day = x[kept], y[kept], weight[kept], kind[kept], day[kept]

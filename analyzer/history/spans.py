@@ -22,7 +22,7 @@ class Spans(NamedTuple):
     who: Integers
 
     def within(self, begin: int, end: int) -> Spans:
-        """What of them lies between two times."""
+        """The parts of the spans that lie between two times (ms)."""
         low, high = np.maximum(self.begin, begin), np.minimum(self.end, end)
         kept = high > low
         return Spans(low[kept], high[kept], self.who[kept])
@@ -75,7 +75,7 @@ def inside(at: Numbers, who: Integers, spans: Spans) -> Flags:
 
 
 def overlap(one: Spans, other: Spans) -> Spans:
-    """What both have in common, by group; each as from `union`."""
+    """The intersection of both, by group. Both must come from `union`."""
     begin = np.concatenate([one.begin, other.begin])
     end = np.concatenate([one.end, other.end])
     who = np.concatenate([one.who, other.who])

@@ -30,7 +30,7 @@ class Header:
     """Offset of MSH-7 from UTC (ms). It also holds for times of the message without an offset."""
     sent: int | None = None
     wrong: str | None = None
-    """What was expected in MSH-7, if it could not be read."""
+    """What a readable MSH-7 would look like, if this one could not be read."""
 
     @property
     def kind(self) -> str:

@@ -56,7 +56,7 @@ class Row:
 
 
 class Added(NamedTuple):
-    """What a message adds: facts, and the rule that applied."""
+    """The facts that a message adds, and the rule that applied."""
 
     rule: str
     facts: tuple[Fact, ...] = ()

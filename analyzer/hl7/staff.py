@@ -215,7 +215,9 @@ def answer(
 def _said(
     segment: list[str], message: Segments, header: Header
 ) -> tuple[Action | Literal[""] | None, str | None, int | None]:
-    """What a PRT or OBX says: the action (empty: none of a person; None: no status), who, when."""
+    """The action in a PRT or OBX (empty: not the action of a person; None: no status), the person,
+    and the time (ms).
+    """
     signs, is_prt = message.signs, segment[0] == "PRT"
     words = [
         word.strip().lower()

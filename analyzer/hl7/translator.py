@@ -30,8 +30,8 @@ KINDS: tuple[Kind, ...] = (
     "dropped",
     "rejected",
 )
-"""What a message becomes. `unchanged`: it only shows that an alarm lasts. `dropped`: the service
-does not use messages of its type.
+"""The result of a message. `unchanged`: it only shows that an alarm still lasts. `dropped`: the
+service does not use messages of this type.
 """
 _OTHERWISE = "unnamed sender"
 _LONGEST_NAME = 64
@@ -45,7 +45,7 @@ class Refusal(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What one message became, by which rule, and which assumptions were made (`notes`)."""
+    """The result of one message, the rule that applied, and the assumptions made (`notes`)."""
 
     kind: Kind
     rule: str

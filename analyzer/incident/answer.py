@@ -87,7 +87,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """What one change would have done to one condition.
+    """The effect that one change would have had on one condition.
 
     `dose`: the change in the lever's own terms. `condition`: kind, subject and time.
     `hidden_actionable`: how many actionable alarms the change would have suppressed.

@@ -38,7 +38,7 @@ class Baseline:
 
     @property
     def what(self) -> str:
-        """What was compared: "comparable hours", or periods of another length."""
+        """The name of what was compared: "comparable hours", or periods of another length."""
         if self.window == HOUR:
             return "comparable hours"
         minutes = self.window // MINUTE

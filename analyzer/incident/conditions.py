@@ -61,7 +61,7 @@ def conditions(
 
 
 class _Duty:
-    """Who is on duty in a unit, as recorded up to each moment; moments must ascend."""
+    """The clinicians on duty in a unit, as recorded up to each moment. Moments must ascend."""
 
     def __init__(self, facts: Facts, unit: str) -> None:
         roster = facts.assignments

@@ -63,7 +63,7 @@ _Result = tuple[Counterfactual, Candidate]
 
 
 def counterfactuals(history: History, known: Completeness) -> list[Counterfactual]:
-    """What each lever would have done to each condition of overload in the window.
+    """The effect that each lever would have had on each condition of overload in the window.
 
     Ordered by condition, then best verdict, fewest actionable alarms hidden, and lever.
     """
@@ -233,7 +233,7 @@ def _alarms(count: int) -> str:
 
 
 def _newly_strained(before: _States, after: _States, condition: Condition) -> list[str | None]:
-    """Who is in the condition's state, or a worse one, only with the change."""
+    """The clinicians who are in the condition's state, or a worse one, only with the change."""
 
     def strained(states: _States) -> set[str | None]:
         return {

@@ -125,7 +125,7 @@ EVENTS = {
 
 
 def alarm_name(source: str, code: str, names: Mapping[tuple[str, str], str] | None = None) -> str:
-    """What people call alarms of this source and code.
+    """The plain name of alarms of this source and code.
 
     `names` (by source and code) takes precedence. A code that is not a known REFID is shown as it
     is, without the prefix of its nomenclature.

@@ -79,7 +79,7 @@ def is_plain(text: str) -> bool:
 
 
 def expected_time(moment: int) -> str:
-    """What was expected instead of a time before `EARLIEST` or after `LATEST`."""
+    """The end of the error about a time before `EARLIEST` or after `LATEST`: what was expected."""
     if EARLIEST <= moment * 1000 <= LATEST:
         return "milliseconds since 1970, found what looks like seconds"
     return "a time from 2000 to 2100"
@@ -100,8 +100,8 @@ def _check_figure(field: str, value: float | None) -> None:
 
 
 class _Fact:
-    """What the four kinds share: bounded ids, valid times, and an order between records of one
-    alarm or assignment.
+    """The base of the four kinds of facts: bounded ids, valid times, and an order between records
+    of one alarm or assignment.
     """
 
     __slots__ = ()
@@ -205,7 +205,7 @@ class Assignment(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response(_Fact):
-    """What somebody did about one alarm (`alarm_id`), or about all alarms at `bed`."""
+    """An action of a clinician on one alarm (`alarm_id`), or on all alarms at `bed`."""
 
     _ids: ClassVar[tuple[str, ...]] = (
         "event_id",
@@ -250,7 +250,7 @@ Fact = AlarmEvent | Assignment | Response | Label
 Topic = Literal["alarms", "assignments", "responses", "labels"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 Outcome = Literal["accepted", "duplicate", "malformed", "misrouted", "future", "late"]
-"""What becomes of a fact when it arrives."""
+"""The result of admission: whether an arriving fact counts, and if not, why."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 FACT_TYPES: dict[Topic, type[Fact]] = {
     "alarms": AlarmEvent,

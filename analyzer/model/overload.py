@@ -77,9 +77,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """That a change was found, or retracted, later than its time.
+    """A note that a change of state was found, or retracted, later than its event time.
 
-    It tells how the facts came in, so it depends on their order; no number follows from it.
+    It depends on the order in which the facts arrived. No number is computed from it.
     """
 
     at: int
@@ -87,8 +87,8 @@ class Correction:
     by: tuple[str, ...]
     """The topics with facts that had come late, sorted."""
     replaces: tuple[str, str, int] | None
-    """What was reported before in its place: states before and after, and time (ms). None: nothing
-    was.
+    """The change reported before in its place: states before and after, and time (ms). None: none
+    was reported.
     """
 
 

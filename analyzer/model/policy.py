@@ -55,8 +55,8 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Of one measure: from where on it calls for the state `elevated`, and for `overloaded`. None:
-    it never does.
+    """The limits of one measure for the states `elevated` and `overloaded`. None: the measure never
+    leads to that state.
     """
 
     elevated: Level | None = None
@@ -64,7 +64,7 @@ class Levels:
 
 
 MEASURES = ("alarms_10m", "alarms_1h", "protected_1h", "unanswered", "beds")
-"""What the overload state looks at."""
+"""The measures from which the overload state follows."""
 LESS_IS_WORSE = frozenset({"protected_1h"})
 
 

@@ -19,10 +19,10 @@ RATE_MINUTES = 10
 
 @dataclass(frozen=True, slots=True)
 class UnitNeed:
-    """What decides how much a unit needs help."""
+    """The figures by which units are ordered by their need for help."""
 
     state: int
-    """Of `STATES`."""
+    """An index into `STATES`."""
     overloaded: int
     """Clinicians on duty in this state."""
     elevated: int

@@ -60,10 +60,11 @@ def reasons_to_hold(
 def to_leave(
     levels: dict[str, Levels], values: dict[str, float], state: int, drivers: Collection[str]
 ) -> tuple[Reason, ...]:
-    """What decides when a state is left, with present values: the measures `drivers`, which raised
-    it, and those that hold it.
+    """The reasons why a state lasts, with present values: the measures `drivers`, which raised the
+    state, and the measures that hold it.
 
-    Of several limits to leave, it is the quietest. A value is NaN where it is not known now.
+    Where a measure has several limits for leaving, the strictest counts. A value is NaN where it
+    is not known now.
     """
     candidates = (OVERLOADED,) if state == OVERLOADED else (ELEVATED, OVERLOADED)
     holding = {one.measure for one in reasons_to_hold(levels, values, state)}

@@ -38,7 +38,7 @@ ShiftsAt = Callable[[str, int], tuple[Span, Span]]
 
 
 def parts_of(before: Span, present: Span, now: int, known_since: int) -> Parts:
-    """What is compared at `now` (ms). All alarms since `known_since` (ms) are known.
+    """The two spans that are compared at `now` (ms). All alarms since `known_since` (ms) are known.
 
     It is the present shift so far and the same part of the shift before. Both begin later by as
     much as is unknown of the shift before.

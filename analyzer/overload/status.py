@@ -54,7 +54,7 @@ class Standing(NamedTuple):
     relief: Relief | None
     """The best move of a bed now; None if no move may be advised."""
     leaving: tuple[Reason, ...] = ()
-    """What decides when the state is left, as of the last tick: see `reasons.to_leave`."""
+    """The reasons why the state lasts, as of the last tick: see `reasons.to_leave`."""
     quiet_since: int | None = None
     """Since when (ms) no measure has been beyond a limit to leave; None: one is."""
     correction: Correction | None = None
@@ -316,8 +316,8 @@ def _state_of(state: State) -> Callable[[int], int]:
 
 
 def unit_present(state: State) -> dict[int, tuple[Reason, ...]]:
-    """What decides when the state of each unit that is not normal is left, as of the last tick, by
-    number: see `Standing.leaving`.
+    """For each unit that is not normal, by number, the reasons why its state lasts, as of the last
+    tick: see `Standing.leaving`.
     """
     log, units = state.overload, state.statics.units.by_number
     standing = [

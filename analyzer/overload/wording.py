@@ -22,7 +22,7 @@ _MEASURED = {
     "unanswered": "alarms{} without a response",
     "beds": "beds{}",
 }
-"""What follows the number; `{}` tells that it is an average."""
+"""The words after the number; `{}` is filled where the number is an average."""
 _LATE = {
     "alarms": "alarms arrived late",
     "responses": "responses arrived late",

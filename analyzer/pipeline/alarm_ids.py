@@ -43,7 +43,9 @@ class AlarmIds(Growing):
         return self._slots.find(marks, checks, self.marks, self.checks)
 
     def probe(self, marks: Marks, checks: Checks) -> Probe:
-        """As `find`, with what makes it faster to `index` rows of the unknown ids next."""
+        """Like `find`; the result also lets `index` insert the unknown ids without a second
+        look-up.
+        """
         return self._slots.probe(marks, checks, self.marks, self.checks)
 
     def put(self, rows: Numbers, ids: Packed, marks: Marks, checks: Checks) -> None:

@@ -58,7 +58,7 @@ class Held:
     """Responses to beds: bed, unit or None, action, time."""
     roster: list[Assignment]
     statics: Sequence[tuple[int, str, str, str, str, str, str, str]]
-    """As `columns.statics.Static`."""
+    """The fields of `columns.statics.Static`."""
     labels: list[str | None]
     recipients: dict[int, tuple[str, ...]]
 

@@ -27,7 +27,9 @@ class Holdings(NamedTuple):
 
 
 def holdings(state: State, facility: str, clinician: str | None = None) -> Holdings:
-    """What is held of a facility; with `clinician`, what names this clinician."""
+    """Counts of what the state holds about a facility; with `clinician`, only of what names this
+    clinician.
+    """
     number = state.facilities.get(facility)
     if number is None:
         return Holdings()

@@ -29,7 +29,9 @@ BEFORE_ALL = -(1 << 40)
 AFTER_ALL = 1 << 40
 """A tick after all others."""
 CORRECTED_AFTER = 2 * MINUTE
-"""What changes sooner is no correction: records take some seconds to arrive (our own)."""
+"""A change found within this time (ms) is no correction, since records take some seconds to
+arrive (our own choice).
+"""
 
 Subject = tuple[bool, int]
 """Whether it is a unit, and its number (in `Statics.units` or `Teams.clinicians`)."""
@@ -443,7 +445,7 @@ def _tells_the_same(one: LoggedTransition, other: LoggedTransition) -> bool:
 
 
 def _replaced(change: Change, emitted: list[LoggedTransition]) -> tuple[str, str, int] | None:
-    """What was emitted in the place of a change: of the same time, or else to the same state."""
+    """The emitted change that this one replaces: of the same time, or else to the same state."""
     changes = [one.change for one in emitted]
     found = [one for one in changes if one.at == change.at]
     found += [one for one in changes if one.after == change.after]

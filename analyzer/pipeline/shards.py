@@ -256,7 +256,9 @@ def _dump_rows(state: State, rows: Numbers) -> Any:
 
 
 def _dump_extras(state: State, rows: Numbers) -> dict[str, list[Any]]:
-    """What a few rows have apart from their columns. Columns exclude most rows without it."""
+    """The values that only a few rows have and that no column holds. Most rows without any are
+    excluded by their columns.
+    """
     table = state.table
     wanted: dict[str, tuple[dict[int, Any], Numbers]] = {
         "ends": (table.ends, rows),

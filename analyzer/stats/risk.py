@@ -38,8 +38,8 @@ class Risk:
 
     @classmethod
     def among(cls, lost: Flags, cluster: Integers, confidence: float = CONFIDENCE) -> Risk:
-        """Of alarms, one entry each: whether it is lost, and the number of its cluster, such as
-        one bed on one day.
+        """From one entry per alarm: whether it is lost, and the number of its cluster, such as one
+        bed on one day.
         """
         sizes = np.unique(cluster, return_counts=True)[1]
         return cls(int(lost.sum()), len(lost), effective_size(sizes), confidence)

@@ -123,7 +123,7 @@ def _too_few_runs(away: Floats) -> Iterator[Signal]:
 
 
 def probability_of_runs(runs: int, above: int, below: int) -> float:
-    """Of so many runs or fewer, in random order (Swed & Eisenhart 1943).
+    """The probability of `runs` or fewer runs in random order (Swed & Eisenhart 1943).
 
     >>> round(probability_of_runs(6, 10, 10), 3)
     0.019

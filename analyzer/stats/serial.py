@@ -69,13 +69,13 @@ class Stretches:
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """What follows from the days alone, for each of `CORRELATIONS`."""
+    """The terms that depend only on which days are compared, for each of `CORRELATIONS`."""
 
     whitened: Floats
     """(correlation, freedom, day): turns a series into independent residuals of one variance."""
     log_determinants: Floats
     variances: Floats
-    """Of the difference of the means, if that of a day is 1."""
+    """The variance of the difference of the means, in units of the variance of one day."""
 
 
 @lru_cache(maxsize=64)
@@ -109,7 +109,9 @@ def squares(stretches: Stretches, series: Floats) -> Floats:
 
 
 def log_likelihoods(stretches: Stretches, series: Floats) -> Floats:
-    """Of each of `CORRELATIONS`, up to a constant, with levels and scale integrated out."""
+    """The log-likelihood of each of `CORRELATIONS`, up to a constant, with levels and scale
+    integrated out.
+    """
     design = _design(stretches)
     freedom = design.whitened.shape[1]
     left = squares(stretches, series[None])[:, 0]

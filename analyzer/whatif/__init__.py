@@ -1,7 +1,8 @@
-"""What-if: what other settings would have done to recorded alarms, and what a change did.
+"""What-if: the effect that other settings would have had on recorded alarms, and the effect of a
+change that was made.
 
-It knows recorded episodes, levers, searches, verdicts, caveats, trends and comparisons. It refuses
-to know the engine, except for `recall`, which copies the alarms that a state holds, and words.
+It knows recorded episodes, levers, searches, verdicts, caveats, trends and comparisons. It does not
+know the engine, except in `recall`, which copies the alarms that a state holds. It holds no words.
 """
 
 from analyzer.whatif.before_after import (

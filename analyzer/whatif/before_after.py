@@ -111,9 +111,9 @@ class Comparison:
     reasons: list[Reason]
     """Why there is no verdict. Then the ratios are unknown."""
     series: list[Day]
-    """Of all that is recorded, up to `PAST` before and after the compared days."""
+    """The recorded days, up to `PAST` before and after the compared days."""
     chart: RunChart
-    """Of the whole days in `series`; its places count these only."""
+    """The run chart of the whole days in `series`; its positions count only whole days."""
 
     @property
     def direction(self) -> Direction | None:

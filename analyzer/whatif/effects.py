@@ -27,7 +27,7 @@ HEAVY_HOUR = 30
 """More alarms than this in an hour are over-demanding (EEMUA-191: one in 2 min)."""
 
 Duty = tuple[Numbers, Numbers, Numbers]
-"""As from `duty.stretches`: begin, end (ms since 1970) and number in `Recorded.clinicians`,
+"""The result of `duty.stretches`: begin, end (ms since 1970) and number in `Recorded.clinicians`,
 disjoint and sorted.
 """
 

@@ -75,7 +75,9 @@ class Recorded:
     type: Codes
     bed: Codes
     signal: Codes
-    """What can chatter: (device, source, code), with the bed if no device is named."""
+    """The number of the signal that can chatter: (device, source, code), with the bed if no device
+    is named.
+    """
     team: Codes
     technical: Flags
     rank: Levels

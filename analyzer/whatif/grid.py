@@ -57,7 +57,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What each setting of a grid does to the same alarms. Arrays are by setting."""
+    """The effect of each setting of a grid on the same alarms. Arrays have one entry per setting."""
 
     settings: list[Setting]
     before: Numbers
@@ -141,8 +141,8 @@ def search(
 
 
 def _plane(alarms: Recorded, sounded: Numbers, grid: Grid) -> tuple[Numbers, Numbers]:
-    """What sounds under each limit and delay: how many (limits, delays, `CLASSES`), and for how
-    long (limits, delays).
+    """The alarms that sound under each limit and delay: their number (limits, delays, `CLASSES`),
+    and how long they sound (limits, delays; ms).
     """
     limits, delays = (
         np.array(sorted({one for one in some if one is not None}))

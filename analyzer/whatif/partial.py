@@ -49,7 +49,7 @@ Sides = Literal["before", "after"]
 
 
 class Hours(NamedTuple):
-    """What a feed lacks in part of its days."""
+    """Which hours a feed lacks on some of its days."""
 
     side: Sides | None
     """On which many days are cut."""

@@ -36,7 +36,7 @@ def placebos(
     days: tuple[int, ...],
     stretches: Stretches,
 ) -> Placebos:
-    """Of the changed alarms by day, and those of each unit beside them.
+    """Placebo comparisons of the changed alarms by day, and of the alarms of each other unit.
 
     `days` are the days of the series, counted from the change, those before it being negative;
     `stretches` is what was compared. With at least two other units, each series is compared with

@@ -50,7 +50,7 @@ class Presence:
 
 
 def presence_of(start: Numbers, span: tuple[int, int]) -> Presence:
-    """Of the feed with alarms at `start` (ms), in a recording of this `span`."""
+    """The presence of a feed whose alarms start at `start` (ms), in a recording of `span` (ms)."""
     begin, end = span
     moments = np.sort(start)
     gaps = list(_implausible(moments, begin, end))

@@ -56,8 +56,8 @@ WIDER = 1.15
 than `SHORT` (our own, by the measured coverage): its scale follows from few days that may be alike.
 """
 FEW = 30
-"""Of fewer alarms the days may look alike by chance: the interval is at least that of a Poisson
-process (our own).
+"""With fewer alarms than this, days may look alike by chance; the interval is then at least that
+of a Poisson process (our own choice).
 """
 STEADIEST = 0.5
 """The least variance that many alarms can have, relative to a Poisson process (our own): nothing in
@@ -106,7 +106,7 @@ class Rates:
 
     @property
     def means(self) -> tuple[float, float]:
-        """As `a_day`, but no alarms count as half an alarm."""
+        """Like `a_day`, but zero alarms count as half an alarm."""
         first, second = (
             max(one, 0.5 / half.shape[1]) for one, half in zip(self.a_day, self.halves, strict=True)
         )
@@ -147,7 +147,7 @@ class Rates:
 
 
 def rates(recorded: Recorded, which: Flags, at: int, stretches: Stretches) -> Rates:
-    """Of these alarms; days are counted from `at` (ms), those before it being negative."""
+    """The rates of the alarms `which`. Days are counted from `at` (ms); earlier days are negative."""
     first, last = stretches.days[0], stretches.days[-1]
     day = (recorded.start - at) // DAY
     rows = np.flatnonzero(which & (day >= first) & (day <= last))
@@ -161,7 +161,7 @@ def rates(recorded: Recorded, which: Flags, at: int, stretches: Stretches) -> Ra
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the whole recording says about the correlation of neighbouring days."""
+    """The evidence of the whole recording about the correlation of neighbouring days."""
 
     weights: Floats
     """By `CORRELATIONS`."""
@@ -176,7 +176,7 @@ class Evidence:
 
     @classmethod
     def beyond(cls, own: Rates, others: Sequence[Rates]) -> Evidence:
-        """As `of`, about the difference of each unit from all others."""
+        """Like `of`, for the difference of each unit from all others."""
         series = [one.relative.sum(axis=0) for one in (own, *others)]
         sums = [one.counts.sum(axis=0) for one in (own, *others)]
         apart = []

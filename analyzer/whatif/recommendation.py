@@ -29,8 +29,8 @@ TOLERATED = FindingsPolicy().tolerance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """What may be lost: at most this share of the actionable alarms, at this confidence; and how
-    late (ms) the others may sound.
+    """The largest share of the actionable alarms that may be lost, at this confidence, and how late
+    (ms) the others may sound.
     """
 
     lost: float = TOLERATED

@@ -183,11 +183,11 @@ class Replayed:
     covered: int
     """Recorded alarms with readings."""
     in_force: int
-    """Of these, those that the rule in force reproduces."""
+    """How many of these the rule in force reproduces."""
     tried: int
-    """Of these, those that the other rule reproduces."""
+    """How many of these the other rule reproduces."""
     actionable: int
-    """Of these, the actionable ones."""
+    """How many of these are actionable."""
     lost: Risk
     """Actionable alarms that the rule in force reproduces and the other rule does not."""
     late: int
@@ -204,7 +204,7 @@ def faithful(reproduced: int, covered: int) -> bool:
 def compare_rules(
     in_force: Drawn, tried: Drawn, trend: Trend, recorded: Recorded, moved: bool = True
 ) -> Replayed:
-    """What the other rule loses and delays of the recorded alarms; `moved`: it differs at all."""
+    """The recorded alarms that the other rule loses and delays. `moved`: whether the rules differ."""
     before, covered = match(in_force, trend, recorded)
     after, _ = match(tried, trend, recorded)
     actionable = (recorded.klass == ACTIONABLE) & covered

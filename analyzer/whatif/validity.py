@@ -23,7 +23,7 @@ from analyzer.whatif.reasons import Excluded, ExclusionKind, Reason
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """What of a recording can be compared."""
+    """The parts of a recording that can be compared."""
 
     reasons: list[Reason]
     """Why there is no verdict; none if there may be one."""

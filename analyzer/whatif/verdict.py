@@ -19,7 +19,7 @@ HIGH = PRIORITIES.index("high")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What becomes of the alarms of a scope under a setting. Counts by class are by `CLASSES`."""
+    """The alarms of a scope under a setting, by outcome. Counts by class follow `CLASSES`."""
 
     before: Numbers
     after: Numbers
@@ -37,7 +37,7 @@ class Verdict:
     high_priority: int
     high_priority_removed: int
     high_priority_late: int
-    """Those that would sound, but only after the delay."""
+    """How many high-priority alarms would sound, but only after the delay."""
     sounding: tuple[int, int]
     """For how long (ms) the alarms sounded, and would have sounded, added up."""
 

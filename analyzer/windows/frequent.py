@@ -17,7 +17,7 @@ Counts = dict[int, list[list[list[int]]]]
 
 
 _FEW = 1 << 22
-"""Up to this number of possible keys, counting is faster than sorting."""
+"""The number of possible keys up to which counting is faster than sorting."""
 
 
 def most_frequent(

@@ -86,7 +86,7 @@ class Snapshot:
     unit_since: dict[int, int]
     """Since when (ms) these states hold."""
     unit_present: Mapping[int, tuple[Reason, ...]]
-    """What decides when these states are left, with present values."""
+    """The reasons why these states last, with present values, by number of the unit."""
     reliefs: Mapping[tuple[int, str], Relief | None]
     """By (facility, unit), for units in need of it: see `Status.reliefs`."""
     start: Numbers
@@ -101,7 +101,7 @@ class Snapshot:
     team: Codes
     signal: Codes
     twins: Codes
-    """As from `chatter.earlier_twins`."""
+    """The result of `chatter.earlier_twins`."""
     waits: Numbers
     """When the alarm stops waiting: at its end or its first response, whichever is earlier."""
 

@@ -24,7 +24,7 @@ SHORT = {
 }
 """The usual short names of the parts of a subject (RFC 4514)."""
 Certificate = Mapping[str, Any]
-"""As Python's `ssl` gives it: `subject`, `subjectAltName`, `notAfter`."""
+"""A certificate as Python's `ssl` returns it: `subject`, `subjectAltName`, `notAfter`."""
 
 
 class Certificates:

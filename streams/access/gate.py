@@ -24,7 +24,7 @@ NOBODY_ASKED = admin("local", "none")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request shows of who sends it."""
+    """The parts of a request that identify its sender."""
 
     peer: str
     """The address at the other end of the connection."""
@@ -40,7 +40,7 @@ class Unknown:
 
     tried: bool
     name: str = ""
-    """What a certificate or a proxy calls the reader; empty: nothing."""
+    """The reader's name in a certificate or from a proxy; empty: none."""
 
 
 class Gate:
@@ -56,8 +56,8 @@ class Gate:
         self._asks = settings.authenticates
 
     def identify(self, asked: Asked) -> Reader | Unknown:
-        """Who asks: by the certificate, if one of `web.certificates` fits; else by the proxy's
-        headers, if it is trusted; else by the token.
+        """Identify the reader: by the certificate, if one of `web.certificates` fits; else by the
+        proxy's headers, if it is trusted; else by the token.
         """
         if not self._asks:
             return NOBODY_ASKED

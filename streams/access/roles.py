@@ -10,7 +10,7 @@ from streams.access_settings import GrantSettings, Role
 
 
 class Act(Enum):
-    """What can be done with a worker's web server."""
+    """The actions that a worker's web server offers."""
 
     SCRAPE = "read /metrics"
     VIEW = "read the page and what it shows"
@@ -101,8 +101,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads. `by`: how that is known (token, certificate, proxy, or none where a worker on
-    loopback asks nobody).
+    """A reader. `by`: how the reader was identified (token, certificate, proxy, or none where a
+    worker on loopback needs no identification).
     """
 
     name: str

@@ -59,7 +59,7 @@ def _token(text: str, place: str) -> str:
 
 
 def others_access(path: Path) -> str | None:
-    """What others can do with a file, in words; None: nothing.
+    """The access that others have to a file, in words; None: none.
 
     The group may read it, because orchestrators give secrets to a process by its group.
     """
@@ -80,7 +80,7 @@ class _File:
     """Whether a file that others can read is refused."""
     state: tuple[int, ...] | None = None
     digest: bytes | None = None
-    """Of the token; None: it is revoked."""
+    """The digest of the token; None: the token is revoked."""
 
     def look(self) -> bool:
         """Read the file if it changed; returns whether it did. Raises `SettingsError`."""
@@ -143,7 +143,9 @@ class Tokens:
         ]
 
     def bearer(self, token: str) -> Reader | None:
-        """Who presents this token; None: nobody. Takes equally long whichever it is."""
+        """The reader to whom this token belongs; None: nobody. The time taken does not depend on
+        the answer.
+        """
         self._look()
         shown, found = _digest(token), None
         for digest, reader in (

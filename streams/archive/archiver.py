@@ -49,7 +49,7 @@ class ArchiverError(Exception):
 
 
 class Watcher(Protocol):
-    """What an archiver tells its metrics."""
+    """The events that an archiver reports to its metrics."""
 
     def archived(self, table: TableName, rows: int, unreadable: int) -> None: ...
     def flushed(self, lag: dict[tuple[str, int], int]) -> None: ...

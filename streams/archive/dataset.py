@@ -33,7 +33,7 @@ _FILE, _DAY = "_file", "_day"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write did: how many rows it brought, and how many files it replaced or deleted."""
+    """The result of a write: the number of rows added, and of files replaced or deleted."""
 
     rows: int
     files: int
@@ -91,7 +91,7 @@ class Archive:
 
     @property
     def shown(self) -> str:
-        """What messages call it: its folder or URL."""
+        """Its folder or URL, for messages."""
         return self._store.shown
 
     @property

@@ -105,7 +105,7 @@ def _fits(table: Table, value: bytes) -> bool:
 
 
 class _Named(msgspec.Struct):
-    """What a record needs in order to have a place in the archive."""
+    """The fields that decide in which file of the archive a record belongs."""
 
     facility: str
     id: str

@@ -11,8 +11,8 @@ from streams.archive.tables import Table
 
 _ARRIVAL, _RUN, _ERASED = "_arrival", "_run", "_erased"
 ERASED = "erased:"
-"""What the key of a retraction has in the place of an erased clinician, before a digest of the
-name: enough to recognise the record if it arrives again, and no name.
+"""Replaces an erased clinician in the key of a retraction, followed by a digest of the name. So the
+record is recognised if it arrives again, and no name is kept.
 """
 
 

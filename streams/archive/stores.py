@@ -47,7 +47,7 @@ class Turn(Protocol):
         """The days that have a file, in order; only those of `near`, unless it is None."""
 
     def read(self, day: date) -> pl.DataFrame:
-        """As `read_day`."""
+        """See `read_day`."""
 
     def ids(self, day: date) -> pl.DataFrame:
         """The first column of the table's key."""

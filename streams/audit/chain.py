@@ -26,7 +26,7 @@ _BEGIN = re.compile(rb'\{"n":([1-9][0-9]{0,17}),')
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What the next entry follows: the number and hash of the last."""
+    """The number and hash of the last entry, which the next one continues."""
 
     number: int
     hash: str
@@ -81,7 +81,7 @@ class Entries:
     first: int
     last: Link
     hashes: frozenset[str] = frozenset()
-    """Those that were looked for and found."""
+    """The hashes that were looked for and found."""
 
     @property
     def count(self) -> int:

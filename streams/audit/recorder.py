@@ -39,7 +39,7 @@ def log() -> Any:
 
 
 class Read(NamedTuple):
-    """What makes two reads equal. Empty texts: not known, or not asked for."""
+    """The fields by which two reads are equal. Empty texts: not known, or not asked for."""
 
     event: str
     reader: str

@@ -153,7 +153,7 @@ class Trail:
         return number
 
     def _end(self, file: Any) -> tuple[Link, list[dict[str, Any]]]:
-        """What the next entry follows, and entries about what is not as it was left."""
+        """The link for the next entry, and entries that report unexpected changes to the file."""
         size = file.seek(0, os.SEEK_END)
         try:
             head = head_of(self._path, self._key)

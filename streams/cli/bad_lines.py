@@ -16,12 +16,12 @@ from streams.formats.texts import printable
 ALL_BELOW = 100
 """Fewer bad lines than this are all shown."""
 FIRST = 20
-"""Of more, so many; the others as a sum."""
+"""The number of bad lines that are shown; the others are only counted."""
 _STRETCHES = 10
 
 
 class BadLines:
-    """What is called with each bad line; `count` of them."""
+    """A callback for bad lines; `count` is the number of calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -63,7 +63,7 @@ def bad_lines() -> Iterator[BadLines]:
 
 
 def nothing_used(lines: BadLines) -> str:
-    """What is said where all lines were bad."""
+    """The error message if all lines were bad."""
     return f"none of {lines.count:,} {'line' if lines.count == 1 else 'lines'} could be used"
 
 

@@ -78,7 +78,7 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
 
 
 def shown_as(pseudonyms: Switch | None) -> bool | None:
-    """What `--pseudonyms` sets; None: what other settings say."""
+    """The value of `--pseudonyms`; None: the other settings decide."""
     return None if pseudonyms is None else pseudonyms is Switch.on
 
 

@@ -66,8 +66,8 @@ def read_one(
     since: int | None = None,
     until: int | None = None,
 ) -> tuple[Recorded, int]:
-    """As `read`, from a file or from an archive; `facility`, `since` and `until` (ms) choose what
-    is read of an archive.
+    """Like `read`, from a file or from an archive. `facility`, `since` and `until` (ms) choose the
+    part of an archive that is read.
     """
     if archive is None:
         assert episodes is not None, "see `check_source`"

@@ -116,7 +116,7 @@ def _found(readings: dict[Topic, Reading], control: Control) -> Iterator[str]:
 
 
 def _effect(readings: dict[Topic, Reading], control: Control, tail: Tail) -> Iterator[str]:
-    """What the command would forget, among the records that were read."""
+    """The records that the command would erase, among those that were read; one line each."""
     yield f"This forgets everything dated after {_shown(control.at)}. Among the records read:"
     for topic, kind in _KINDS.items():
         one = readings.get(topic)

@@ -175,7 +175,7 @@ def _awaited(
 def _files(
     settings: Settings, subject: Subject, archives: list[str], dry_run: bool
 ) -> list[dict[str, Any]]:
-    """What was taken out of files."""
+    """The records removed from files, by archive."""
     from streams.cli.forgotten import forget_in_archive, forget_in_who
 
     found: list[dict[str, Any]] = []
@@ -199,7 +199,7 @@ def _proof(
     files: list[dict[str, Any]],
     left: dict[str, Found],
 ) -> dict[str, Any]:
-    """What was removed where, and what only time or others will remove."""
+    """The proof: what was removed and where, and what remains until retention or others remove it."""
     from streams.cli.forgotten import in_audit, in_translation
     from streams.kafka.state_version import checkpoint_topic
     from streams.kafka.topics import plans

@@ -1,4 +1,4 @@
-"""What names a facility or a clinician, place by place: the facts of the proof of `forget`."""
+"""Where a facility or a clinician is named, place by place: the figures in the proof of `forget`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Subject:
     facility: str
     clinician: str | None
     shown: str | None
-    """What the clinician is shown as now."""
+    """The clinician's present pseudonym, or the name itself where pseudonyms are off."""
     names: frozenset[str]
     """The clinician's id and pseudonyms: of both keys, and of all periods that topics still hold.
     """
@@ -73,7 +73,7 @@ def in_topics(settings: Settings, subject: Subject, topics: Mapping[str, int]) -
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the workers' stored state holds of a subject."""
+    """The records about a subject in the workers' stored state."""
 
     held: dict[str, int]
     waiting_records: int

@@ -74,7 +74,7 @@ def lazily(later: Mapping[str, Later]) -> type[TyperGroup]:
             return list(self.commands)
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            """What --help lists: a name and a summary are enough."""
+            """The command for the list of --help, which needs only a name and a summary."""
             if cmd_name in later:
                 return TyperCommand(cmd_name, help=later[cmd_name].summary)
             return super().get_command(ctx, cmd_name)

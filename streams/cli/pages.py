@@ -111,7 +111,7 @@ def _token(option: str, file: Path | None) -> str | None:
 
 
 def _relay(settings: Settings, forward: str | None, token: str | None) -> Relay:
-    """What completes pages under these settings. Raises `SettingsError`."""
+    """The relay that completes pages under these settings. Raises `SettingsError`."""
     from streams.http.relay import Relay
     from streams.paging.desk import Desk
     from streams.paging.links import signer_of

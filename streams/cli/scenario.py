@@ -34,7 +34,9 @@ def write_scenario(scenario: str, seed: int, start: int, prefix: str, out: Path)
 
 
 def setting_change(text: str) -> Change:
-    """As in 'MICU monitor/S/C delay=15s limit=88 from=TIME'. A unit's name may contain spaces."""
+    """Parse a change such as 'MICU monitor/S/C delay=15s limit=88 from=TIME'. A unit's name may
+    contain spaces.
+    """
     words = text.split()
     figures = dict(word.split("=", 1) for word in words if "=" in word)
     *unit, of_type = [word for word in words if "=" not in word] or [""]

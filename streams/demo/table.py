@@ -48,7 +48,7 @@ class Status:
     address: str
     trouble: str = ""
     calendar: Calendar = field(default_factory=Calendar)
-    """What time the facility's clocks show; those of the simulated hospital are UTC."""
+    """The time zone and shifts of the facility; the simulated hospital uses UTC."""
 
 
 def render(

@@ -309,7 +309,7 @@ class ApacheKafka(Broker):
         return f"{HOST}:{self._controller_port}"
 
     def _properties(self) -> dict[str, object]:
-        """What is added to the properties of `deploy/kafka`."""
+        """The properties added to those of `deploy/kafka`."""
         return {
             "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self._controller}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",

@@ -1,4 +1,4 @@
-"""What people call an alarm type, beside its code."""
+"""The plain name of an alarm type, together with its code."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def _alarms(events: pl.DataFrame, episodes: pl.DataFrame, assigned: pl.Series) -
 
 
 def _assigned(episodes: pl.DataFrame, assignments: pl.DataFrame) -> pl.Series:
-    """Of each alarm that began: whether somebody had its bed."""
+    """For each alarm that began, whether a clinician was assigned to its bed."""
     begun = episodes.filter(pl.col("start").is_not_null()).with_row_index("number")
     bed = ["facility", "unit", "bed"]
     spans = (

@@ -90,7 +90,7 @@ def placebo_words(found: Placebos) -> str:
 
 
 def signal_words(signal: Signal, first: str, last: str) -> str:
-    """What a rule found on the days `first` to `last`.
+    """The finding of a run rule on the days `first` to `last`, in words.
 
     >>> signal_words(Signal("shift", 3, 11, 9, False), "2 March", "10 March")
     'shift: 9 days in a row below the median, from 2 March to 10 March'

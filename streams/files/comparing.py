@@ -210,7 +210,7 @@ def words(found: dict[str, Any]) -> list[str]:
 
 
 def calendar_of(found: dict[str, Any]) -> Calendar:
-    """Of the facility of an answer."""
+    """The calendar of the facility in an answer."""
     return Calendar(ZoneInfo(found["time_zone"]))
 
 
@@ -227,7 +227,7 @@ def verdict_words(found: dict[str, Any]) -> str:
 
 
 def balance_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What must not get worse: the measure, before and after."""
+    """The balancing measures, which must not get worse: name, before and after."""
     halves = [(found["balance"][name], found["days"][name]) for name in ("before", "after")]
 
     def row(name: str, of: Callable[[dict[str, Any], int], str]) -> tuple[str, str, str]:

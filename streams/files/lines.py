@@ -58,7 +58,7 @@ _OTHERS = (
 A_TABLE = "a table (CSV)"
 _DELIMITERS = re.compile(rb"[,;\t|]")
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
-"""What reading raises where compressed data is damaged or cut off."""
+"""The errors that reading raises if compressed data is damaged or cut off."""
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -165,7 +165,7 @@ def opened(path: Path) -> Iterator[tuple[bytes, Any, bool]]:
 
 
 def damaged(path: Path, number: int) -> InputError:
-    """What is said about `DAMAGED` data, of which `number` lines could be read."""
+    """The error about `DAMAGED` data of which `number` lines could be read."""
     return InputError(
         f"{shown(path)}: the compressed data is damaged or cut off after line {number}"
     )
@@ -193,7 +193,7 @@ def _as_text(file: Any, path: Path) -> Any:
 
 
 def _decompressed(file: Any) -> Any:
-    """What a file holds, decompressed and in UTF-8 without a byte-order mark."""
+    """The content of a file, decompressed and in UTF-8 without a byte-order mark."""
     return _unmarked(_inflated(file))[0]
 
 
@@ -274,7 +274,7 @@ class _Recoded(io.RawIOBase):
 
 
 def kind_of(head: bytes) -> str | None:
-    """What a file is, by its first bytes, if that is plainly not one JSON object per line.
+    """The kind of a file, by its first bytes, if it clearly does not hold one JSON object per line.
 
     >>> kind_of(b'{"event_id": "e1"}'), kind_of(b'[{"event_id": "e1"}]')
     (None, 'a JSON array; jq -c ".[]" writes its objects one per line')

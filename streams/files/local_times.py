@@ -75,7 +75,7 @@ class ChangedClocks:
     """
 
     order: Literal["oldest first", "newest first"] | None = None
-    """Of the rows; None: as their times say, if they are enough to tell."""
+    """The order of the rows; None: found from their times, if these are enough to tell."""
     undecided: int = 0
     """Rows of an hour that came twice, of which nothing told which one."""
     missing: int = 0
@@ -142,8 +142,8 @@ class ChangedClocks:
 
 
 def in_order(rows: Sequence[Fields]) -> list[bool | None]:
-    """Of rows in order of their start, whether each lies in the second of the two hours; None: both
-    are possible.
+    """For rows in order of their start, whether each lies in the second of the two hours; None:
+    both are possible.
 
     All rows up to some row lie in the first hour, the others in the second.
     """

@@ -84,7 +84,7 @@ class Table(BaseModel):
 
     @property
     def sections(self) -> dict[Topic, Section]:
-        """What is made of the tables, by topic."""
+        """The sections of the mapping, by topic."""
         found: dict[Topic, Section] = {
             topic: section for topic in SECTIONS if (section := getattr(self, topic)) is not None
         }
@@ -92,8 +92,8 @@ class Table(BaseModel):
 
     @property
     def topics(self) -> tuple[Topic, ...]:
-        """Of which topics there may be facts: rows that are whole alarms have responses and
-        verdicts, too.
+        """The topics for which the tables may hold facts. Rows that are whole alarms also have
+        responses and verdicts.
         """
         found = set(self.sections)
         if (alarms := self.sections.get("alarms")) is not None and alarms.rows == "intervals":

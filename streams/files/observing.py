@@ -1,4 +1,4 @@
-"""What the readers of recorded facts tell others about them."""
+"""The interface by which readers of recorded facts report them to others."""
 
 from __future__ import annotations
 

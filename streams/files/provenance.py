@@ -24,7 +24,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who made a report is not in it: what did, when, and from what."""
+    """How a report was made: the program, the time and the input. It does not name the person."""
 
     version: str
     written_at: int
@@ -43,8 +43,8 @@ class Provenance:
 def provenance(
     arguments: Sequence[str], paths: Iterable[Path | None], policy: Policy, now: int
 ) -> Provenance:
-    """Of a command with these arguments that read these files. Paths are cut to their names, as
-    folders may name persons. Raises `OSError`.
+    """The provenance for a command with these arguments that read these files. Paths are cut to
+    their names, as folders may name persons. Raises `OSError`.
     """
     command = shlex.join(["alarm-fatigue", *map(_named, arguments)])
     inputs = tuple(_hashed(path) for path in paths if path is not None)

@@ -225,7 +225,7 @@ async def _produce(
 
 
 def _outstanding(deliveries: list[asyncio.Future[Any]]) -> list[asyncio.Future[Any]]:
-    """Those still under way; raises if one failed, which at a slow pace would else be noticed
-    thousands of records later.
+    """The deliveries still under way. Raises the error of a failed one; at a slow pace it would
+    otherwise be noticed thousands of records later.
     """
     return [one for one in deliveries if not one.done() or one.result() is None]

@@ -1,4 +1,4 @@
-"""What the pages for signing share: their document, tables, figures and the place to sign.
+"""Common parts of the pages for signing: document, tables, figures and the place to sign.
 
 A page needs nothing beside it and loads nothing.
 """
@@ -19,7 +19,7 @@ ROLES = (
     "Biomedical engineering",
     "Patient safety",
 )
-"""Who reviews a changed setting, each with a line to sign (our own)."""
+"""The roles that review a changed setting, each with a line to sign (our own choice)."""
 LONGEST_FIGURE = 18
 """Characters; longer cells are text."""
 
@@ -145,7 +145,7 @@ def sign_off(approval: dict[str, str]) -> Iterable[str]:
 
 
 def made_with(made: Provenance) -> str:
-    """What is needed to make the page again."""
+    """All that is needed to make the page again, in words."""
     inputs = "; ".join(
         f"{one.name} ({'not hashed' if one.sha256 is None else f'SHA-256 {one.sha256}'})"
         for one in made.inputs

@@ -1,7 +1,7 @@
-"""What is suspicious about recorded facts that are each well formed, in one line each.
+"""Warnings about recorded facts that are each well formed but together suspicious, one line each.
 
-None of it is an error: the engine counts these facts by its rules. But whoever recorded them has
-probably meant something else, and would otherwise read it off the figures much later.
+None of them is an error: the engine counts these facts by its rules. But the sender has probably
+meant something else, and would otherwise notice it in the figures much later.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONE: Numbers = np.empty(0, dtype=np.int64)
 
 
 class Survey:
-    """Of the facts of some files, in the order in which the engine took them.
+    """Collects warnings about the facts of some files, in the order in which the engine took them.
 
     It keeps a few bytes a fact: hashes instead of texts.
     """

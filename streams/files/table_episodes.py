@@ -51,7 +51,7 @@ class TableEpisodes:
         return self._section.rows == "intervals"
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Of rows that are whole alarms. Raises `InputError`."""
+        """Frames of episodes, from rows that are whole alarms. Raises `InputError`."""
         table, section, name = self._table, self._section, shown(self._path)
         batches = open_table(self._path, table.csv, table.sheet, table.known, self._report)
         table.check("alarms", batches.columns, self._path, self._mapping)

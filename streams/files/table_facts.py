@@ -61,5 +61,5 @@ class TableFacts:
         ]
 
     def words(self) -> Iterator[str]:
-        """What is suspicious about the rows, a line each."""
+        """Warnings about the rows, one line each."""
         yield from self._words

@@ -52,7 +52,7 @@ class Rows(Protocol):
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]: ...
 
     def words(self) -> Iterator[str]:
-        """What was odd about the rows read, a line each."""
+        """Warnings about the rows read, one line each."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What-if answers in words, from the JSON of `streams.files.tuning`: the harm comes first."""
+"""What-if answers in words, from the JSON of `streams.files.tuning`. The harm comes first."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def gain(found: dict[str, Any]) -> list[str]:
 
 
 def certainty(found: dict[str, Any]) -> list[str]:
-    """What else the harm and the benefit rest on."""
+    """How certain the harm and the benefit are, and which data they rest on."""
     lines = []
     among = found["among_removed"]
     if among["upper"] is not None:
@@ -117,7 +117,7 @@ def setting_words(setting: dict[str, Any]) -> str:
 
 
 def search_words(found: dict[str, Any]) -> list[str]:
-    """What was searched, what is proposed and what was found for each type."""
+    """A search in words: its settings, its proposal, and its result for each type."""
     search = found["search"]
     lines = [f"  {searched_words(search)}"]
     if found["proposal"]:
@@ -135,7 +135,7 @@ def search_words(found: dict[str, Any]) -> list[str]:
 
 
 def searched_words(search: dict[str, Any]) -> str:
-    """What was asked of a search."""
+    """The settings of a search, in words."""
     tolerance = search["tolerance"]
     late = "" if tolerance["late"] is None else f", none late by more than {tolerance['late']:g} s"
     high = "" if search["include_high"] else "; alarms of high priority left as they are"
@@ -147,7 +147,7 @@ def searched_words(search: dict[str, Any]) -> str:
 
 
 def type_words(one: dict[str, Any], include_high: bool) -> str:
-    """What a search found for one type."""
+    """The result of a search for one type, in words."""
     technical, trial = one["technical"], one["search"]
     if technical and 2 * technical >= one["alarms"]:
         return f"not tuned: {SOURCE_ADVICE}"

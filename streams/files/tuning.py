@@ -115,7 +115,7 @@ def evaluated(
     duty: Duty | None = None,
     calendars: Calendars = UTC_CALENDARS,
 ) -> dict[str, Any]:
-    """What one setting would have done.
+    """The effect of one setting.
 
     `duty` is that of a roster; None: it is inferred from the alarms. Raises `Refused`.
     """
@@ -133,7 +133,7 @@ def searched(
     progress: Callable[[int], object] = lambda _: None,
     calendars: Calendars = UTC_CALENDARS,
 ) -> dict[str, Any]:
-    """What the best settings of the types would have done together, and how they were found.
+    """The joint effect of the best settings of the types, and how they were found.
 
     `progress` is called with the number of types done. Raises `Refused`.
     """

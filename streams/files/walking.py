@@ -114,7 +114,7 @@ def watermarks(alarms: Sorted) -> dict[str, int]:
 
 
 def _steps(facts: Mapping[Topic, Sorted], now: int | None, at_once: int) -> list[int]:
-    """Up to when (ms) to go at a time: where facts are, however far apart."""
+    """The times (ms) up to which to advance, step by step. Stretches without facts get no steps."""
     times = np.sort(np.concatenate([one.at for one in facts.values()]))
     if now is not None:
         times = times[: np.searchsorted(times, now, side="right")]
@@ -135,7 +135,7 @@ def _prepared(
 
 
 def _last_records(assignments: Sorted, until: Mapping[str, int], now: int | None) -> Sorted:
-    """Of each assignment the last record that counts, as if charted when it begins, or before."""
+    """The last valid record of each assignment, as if it had been charted by the time it begins."""
     columns = assignments.columns()
     if not len(assignments):
         return assignments

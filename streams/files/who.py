@@ -40,7 +40,7 @@ class WhoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a pseudonym, or its first digits, stands for: by full pseudonym, the ids."""
+    """The ids for which a pseudonym, or its first digits, stands, by full pseudonym."""
 
     asked: str
     found: Mapping[str, str]
@@ -124,8 +124,8 @@ class Directory:
 
     @classmethod
     def load(cls, key: bytes, text: str, previous: bytes | None = None) -> Directory:
-        """What `dump` gave; empty if it was made with another key than these. Raises
-        `WhoError`.
+        """Read the text of `dump`; the directory is empty if the text was made with another key.
+        Raises `WhoError`.
         """
         try:
             content = json.loads(text)

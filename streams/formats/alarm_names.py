@@ -18,7 +18,7 @@ COLUMNS = ("device_type", "source", "code", "name")
 ANY = "*"
 """Instead of a type of device: any that has none of its own."""
 MOST_CHARACTERS = 128
-"""Of a name; it is a label of a metric."""
+"""The longest name, since it is a label of a metric."""
 _LARGEST = 1 << 20  # bytes
 
 
@@ -50,7 +50,7 @@ def speak(names: AlarmNames) -> None:
 
 
 def spoken_name(device_type: str, source: str, code: str) -> str:
-    """What people call alarms of this type."""
+    """The plain name of alarms of this type."""
     return _spoken.of(device_type, source, code)
 
 

@@ -89,7 +89,7 @@ def shown_at(shown: Shown, moment: int) -> Callable[[str], str]:
 
 
 def shown_each(shown: Shown, ids: Sequence[str | None], moments: Sequence[int]) -> list[str | None]:
-    """What is shown for each id at its time in ms; None where there is no id."""
+    """The name to show for each id at its time (ms); None where there is no id."""
     if isinstance(shown, Pseudonyms) and shown.period != "none":
         return [
             None if one is None else shown.at(moment)(one)

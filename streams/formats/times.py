@@ -97,7 +97,7 @@ def parse_rfc3339(text: str) -> int:
 
 
 def parse_or_beyond(text: str) -> int:
-    """As `parse_rfc3339`, but `LATEST + 1` for anything that is not a time.
+    """Like `parse_rfc3339`, but returns `LATEST + 1` for anything that is not a time.
 
     Fast on a stream: it caches the two halves of a time, which most records share with others.
     """
@@ -120,7 +120,7 @@ def _of_seconds(text: str) -> int:
 
 
 def written(milliseconds: int) -> str:
-    """As people read it, in UTC, to the minute.
+    """A time for people, in UTC, to the minute.
 
     >>> written(1_773_185_124_898)
     '2026-03-10 23:25 UTC'

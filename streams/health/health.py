@@ -139,9 +139,10 @@ class Health:
         )
 
     def about(self, touched: Callable[[str], bool], whole: Callable[[str], bool]) -> Health:
-        """What somebody may know who sees only some facilities, and of those that are not `whole`
-        only some units: nothing that names another facility, and no numbers of events unless all
-        facilities are whole. What names no facility stays, because it may concern any.
+        """The health as shown to a reader who sees only some facilities, and only some units of
+        those that are not `whole`. It names no other facility, and gives no numbers of events
+        unless all facilities are whole. Lines that name no facility stay, because they may concern
+        any.
         """
         return replace(
             self,

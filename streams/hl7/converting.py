@@ -22,7 +22,7 @@ _NO_MESSAGE = Expected("MSH", "a message that begins with MSH")
 
 
 class Translated(NamedTuple):
-    """What one message of a file became."""
+    """The result of one message of a file."""
 
     path: Path
     line: int

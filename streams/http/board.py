@@ -78,7 +78,7 @@ class UnitsQuery:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of how current the numbers are, when a view was made."""
+    """How current the numbers were when a view was made."""
 
     watermarks: Mapping[str, int]
     """By facility (ms)."""
@@ -229,7 +229,7 @@ class Board:
         return view.answers[asked]
 
     async def clinicians(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
-        """Of one unit. Raises `QueryError`, `NotHere`, `Elsewhere`."""
+        """The clinicians of one unit. Raises `QueryError`, `NotHere`, `Elsewhere`."""
         key = _key(given)
         scope.expect(*key)
         if not self._names.shown:

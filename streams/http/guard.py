@@ -75,8 +75,8 @@ ACTS: dict[str, Act | None] = {
     REPORT: Act.VIEW,
     "/api/v1/incident": Act.VIEW,
 }
-"""What a reader must be allowed to do for each path; None: nothing, but to be known. A path that is
-not here is read by nobody.
+"""The permission that a reader needs for each path. None: any identified reader may read it. A path
+that is not listed is refused to everybody.
 """
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CHALLENGE = 'Basic realm="alarm-fatigue", charset="UTF-8", Bearer realm="alarm-fatigue"'
@@ -104,7 +104,7 @@ def guard(
     failures = Attempts() if attempts is None else attempts
 
     def known(request: web.Request, asked: Asked, visit: visits.Visit) -> Reader | web.Response:
-        """Who asks, or the refusal of one who is not known."""
+        """The reader, or the refusal of a reader who cannot be identified."""
         shows = "Authorization" in request.headers
         if shows and gate.tokens and (seconds := failures.wait(visit.address)):
             refusals.count("too_many_attempts")

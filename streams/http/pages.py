@@ -48,7 +48,7 @@ class Page:
     unit: str
     clock: Clock = field(default_factory=Clock)
     taken: str | None = None
-    """Who has it, or had it, in words."""
+    """Who has taken the page, or had taken it, in words."""
     holds: bool | None = None
     """Whether somebody has it now; False: somebody had it; None: nobody did, or it is not known."""
     link: str | None = None
@@ -198,7 +198,7 @@ class Heartbeat:
 
 
 class Completes(Protocol):
-    """What completes a page and passes it on (`streams.http.relay`)."""
+    """The relay that completes a page and forwards it (`streams.http.relay`)."""
 
     def clock(self, facility: str) -> Clock: ...
 

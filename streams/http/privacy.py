@@ -44,7 +44,7 @@ class Privacy:
     long: tuple[str, ...]
     """The names of the windows that are longer than a shift."""
     lengths: Mapping[str, int]
-    """Of all windows, by name (ms)."""
+    """The lengths of all windows (ms), by name."""
 
     @classmethod
     def of(cls, least: int, policy: Policy) -> Privacy:

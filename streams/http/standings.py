@@ -46,8 +46,8 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the reader may see: the pseudonym of each clinician, unless clinicians are not shown at
-    all, and the beds to move.
+    """The names that the reader may see: the pseudonym of each clinician, unless clinicians are not
+    shown at all, and the beds to move.
     """
 
     pseudonym: Callable[[str], str]

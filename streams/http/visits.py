@@ -21,16 +21,16 @@ class Visit:
     scope: Scope | None = None
     """The places that may be asked about; None: nothing may be."""
     claims: str = ""
-    """What a certificate calls somebody who is not known."""
+    """The name in the certificate of somebody who is not known."""
     by: str = ""
-    """What somebody who is not known has presented, in words."""
+    """The credentials that somebody who is not known has presented, in words."""
     event: str = "read"
     facility: str | None = None
     unit: str | None = None
     shown: set[str] = field(default_factory=set)
     """The clinicians in the answer, by the names that it shows."""
     asked: dict[str, object] = field(default_factory=dict)
-    """What else was asked, for the audit."""
+    """Other parameters of the request, for the audit."""
 
     def about(self, facility: str | None, unit: str | None) -> None:
         self.facility, self.unit = facility, unit

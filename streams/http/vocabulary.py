@@ -42,7 +42,7 @@ def rules_of(policy: Policy, links: bool) -> Rules:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What the answers say about one facility."""
+    """The words of the answers about one facility."""
 
     facility: str
     now: int

@@ -186,7 +186,7 @@ def add_reader(app: Any) -> None:
 
 
 _TRIED = ("type", "delay", "limit", "at", "bed", "window")
-"""What a what-if asks about beside its unit."""
+"""The parameters of a what-if beside its unit."""
 Ask = Callable[[Mapping[str, str], Scope], Awaitable[Answer]]
 """Answers parameters of a request, for a reader who may see these places."""
 

@@ -143,7 +143,7 @@ def _day(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _left_out(days: Sequence[WeekDay], least: int) -> str | None:
-    """Of the last seven days, in a sentence."""
+    """The days of the last seven that are left out, in a sentence; None: no day is."""
     if not days:
         return "the archive holds nothing of this unit in the last 14 days"
     last = days[len(days) // 2 :]

@@ -68,7 +68,7 @@ class Workbench:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workbench")
 
     async def what_if(self, candidate: Candidate, places: Places = EVERYWHERE) -> Answer:
-        """What a candidate would have done.
+        """The effect that a candidate would have had.
 
         Raises `QueryError` for a limit more sensitive than one in force, `NotHere`, `Elsewhere`.
         """

@@ -28,9 +28,9 @@ _UNCONNECTED = (KafkaConnectionError, NodeNotReadyError, TimeoutError, OSError)
 def forbidden(
     settings: Settings, error: BaseException, operation: str, topics: tuple[str, ...]
 ) -> str | None:
-    """What the broker does not allow, in one line; None if that is not the error.
+    """The operation that the broker does not allow, in one line; None if the error is another one.
 
-    `topics` are the service's names of those that may be meant.
+    `topics` are the service's names of the topics that may be meant.
     """
     if not isinstance(error, _FORBIDDEN):
         return None

@@ -34,7 +34,7 @@ Command = Literal[
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 DESCRIBING = ("Read", "Write", "Describe")
-"""Those that include Describe, without which a broker does not say that a topic exists."""
+"""The operations that include Describe. Without it, a broker does not say that a topic exists."""
 _INPUTS, _OUTPUTS = TOPICS, ("rejected", "episodes", "overload")
 
 
@@ -69,7 +69,7 @@ def translation_group(group: str) -> str:
 
 
 def called(settings: Settings, name: str) -> str:
-    """What a topic of the service is called on the broker."""
+    """The name of a topic of the service on the broker."""
     kept = name in (checkpoint_topic(settings.group), translation_topic(settings.group))
     return name if kept else settings.kafka.topic(name)
 

@@ -117,7 +117,7 @@ Stored = dict[int, tuple[dict[bytes, bytes], dict[bytes, int]]]
 
 
 def stored(settings: Settings, topic: str, partitions: int) -> Stored:
-    """What a compacted topic holds now. Raises `FacilitiesError`."""
+    """The present content of a compacted topic. Raises `FacilitiesError`."""
     found: Stored = {}
 
     def each(_: str, record: Any) -> None:

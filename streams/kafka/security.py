@@ -54,7 +54,7 @@ def admin_options(settings: Settings) -> dict[str, Any]:
 
 
 def faust_credentials(settings: Settings) -> Any:
-    """What Faust takes as `broker_credentials`; None for PLAINTEXT. Raises `SecurityError`."""
+    """The value for Faust's `broker_credentials`; None for PLAINTEXT. Raises `SecurityError`."""
     from faust.auth import (
         GSSAPICredentials,
         OAuthCredentials,

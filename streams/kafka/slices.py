@@ -173,7 +173,7 @@ class Backlog:
         self._turns.clear()
 
     def wanted(self, places: Iterable[tuple[Topic, int]]) -> set[tuple[Topic, int]]:
-        """Those of `places` that have no waiting slice and are not paused."""
+        """The partitions among `places` that have no waiting slice and are not paused."""
         reading = (place for place in places if place[1] not in self.paused)
         return {
             place

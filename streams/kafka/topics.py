@@ -191,8 +191,8 @@ class Topics:
         return [one for one in plans(self._settings, partitions) if one.name in self._names]
 
     def _described(self) -> dict[str, dict[str, Any]]:
-        """What the broker says of each topic, by its name there. Raises `TopicsError` where it may
-        not say anything.
+        """The broker's description of each topic, by its name there. Raises `TopicsError` where it
+        may not say anything.
         """
         names = [plan.called for plan in self._plans()]
         try:

@@ -67,7 +67,7 @@ class Bounded:
 
     burdens: Burdens
     facilities: frozenset[str]
-    """Those that are shown."""
+    """The facilities that are shown."""
     left_out_facilities: int
     left_out_units: dict[str, int]
     """By facility, also of those left out."""
@@ -87,7 +87,7 @@ class UnitCap:
         return cls(settings.max_facilities, settings.max_units)
 
     def bounded(self, burdens: Burdens) -> Bounded:
-        """What is shown. The order of rows stays."""
+        """The burdens that are shown, within the caps. The order of rows stays."""
         of = burdens.units
         every = {
             *of.facility,

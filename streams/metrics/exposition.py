@@ -106,7 +106,7 @@ def _lines(table: Table) -> Iterator[str]:
 def _joined(
     gap: tuple[str, ...], labels: Mapping[str, Sequence[str]], begin: int, end: int
 ) -> Sequence[str]:
-    """What rows put into a gap of one or more labels."""
+    """The texts that rows put into a gap of one or more labels."""
     columns = [_escaped(labels[name][begin:end]) for name in gap]
     if len(gap) == 1:
         return columns[0]

@@ -17,7 +17,7 @@ class StatusOf:
     engine: Engine
     shifts: ShiftsAt
     beside: Snapshot
-    """Of the same moment."""
+    """A snapshot of the same moment."""
     facility: str | None = None
 
     @property

@@ -68,7 +68,7 @@ RELIEF = ("unit_relief_available", "unit_relief_alarms", "unit_relief_taker_alar
 """The metrics of `UnitBurdens.relief`, in its order."""
 
 EDGES = ("enter", "leave")
-"""Of the limits of a state."""
+"""The two limits of a state."""
 
 BLOCK = 1000
 """Rows per block where there are as many labels as numbers. Each step in C must be short, because

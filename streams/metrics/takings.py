@@ -12,8 +12,9 @@ from streams.paging.desk import Known
 def taking_tables(
     known: Known, facilities: Collection[str], most: int, now: float
 ) -> Iterator[Table]:
-    """Of these facilities, and of at most so many units. Nothing where what was read is old: then
-    it is not known who has a page. `now`: seconds since the epoch.
+    """Who has taken the pages of these facilities, for at most `most` units. Empty if the last
+    answer of Alertmanager is old, since it is then not known who has a page. `now`: seconds since
+    1970.
     """
     held = known.held(now).values() if known.current(now) else ()
     ours = sorted(

@@ -209,7 +209,7 @@ def _time(seconds: float) -> str:
 
 
 def _quoted(value: str) -> str:
-    """As a matcher of Alertmanager wants it.
+    """Quote a value for a matcher of Alertmanager.
 
     >>> _quoted('Ward "3"')
     '"Ward \\\\"3\\\\""'

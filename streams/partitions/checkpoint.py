@@ -237,7 +237,7 @@ class Restored:
     changed_policy: list[str] = field(default_factory=list)
     """Settings of the policy that differ from those under which the state was computed."""
     recomputing: Any = None
-    """What `Recomputing.stored` gave; None: the state had reached its inputs."""
+    """The result of `Recomputing.stored`; None: the state had reached the end of its inputs."""
     again_before: int | None = None
     """See `Partition`."""
     records: frozenset[bytes] = frozenset()

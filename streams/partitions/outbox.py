@@ -80,7 +80,7 @@ class StoredOutbox(NamedTuple):
 
 
 class Emission(NamedTuple):
-    """What a checkpoint has to emit."""
+    """The records that a checkpoint must emit."""
 
     records: list[Outgoing]
     """To be sent once the checkpoint is stored, with the generation as a header."""
@@ -103,7 +103,7 @@ class Outbox:
         self._engine = engine
         self._pseudonym = pseudonym
         self.generation = restored.generation
-        """Of the latest planned checkpoint, whichever worker planned it."""
+        """The generation of the latest planned checkpoint, of this worker or an earlier one."""
         self._pending: list[Outgoing] = list(restored.records)
         self._finished: list[Finished] = []
         """The episodes at the end of `_pending`, as the engine gave them. The records before them

@@ -123,8 +123,8 @@ class StallDetector:
         self._moved.clear()
 
     def check(self, one: Standing, now: float) -> str | None:
-        """What has stalled for longer than the limit; None if nothing has. `now` in seconds of any
-        monotonic clock.
+        """The step that has stalled for longer than the limit, in words; None: no step has. `now`:
+        seconds of any monotonic clock.
         """
         still = {
             "partitions or their state have not come": None

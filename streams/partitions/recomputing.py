@@ -123,9 +123,9 @@ class Progress:
 
     partitions: tuple[int, ...]
     share: float
-    """That of the slowest partition."""
+    """The share that the slowest partition has recomputed."""
     span: int | None
-    """That of the longest one (ms); None if it is not known."""
+    """The longest span of event time to recompute (ms); None if it is not known."""
     fresh: bool
     reached: int | None
     """The record time (ms) reached by the slowest partition."""

@@ -49,8 +49,8 @@ class Sealing:
         self._opens = {_head(one): _cipher(one) for one in known}
 
     def name(self, key: bytes) -> bytes:
-        """What to call a record whose key must not be read: a keyed hash, or the key itself where
-        state is stored in clear.
+        """The key under which a record is stored: a keyed hash, so that the key cannot be read, or
+        the key itself where state is stored in clear.
         """
         if self._names is None:
             return key

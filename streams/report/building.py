@@ -120,9 +120,9 @@ def report_on(
     fewest: int = FEWEST,
     block: int = BLOCK,
 ) -> Hospital:
-    """Of the span from `begin` to `end` (ms since 1970, not included), beside that before it.
-    `fewest`: figures about people are of at least so many clinicians; `block`: how many days are
-    read at once.
+    """The report on the span from `begin` to `end` (ms since 1970, not included), with the span
+    before. `fewest`: the smallest number of clinicians for figures about people; `block`: the
+    number of days read at once.
 
     Raises `ReportError` if the archive holds nothing of the span, and
     `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.

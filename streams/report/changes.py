@@ -155,7 +155,7 @@ def joined_counts(parts: Sequence[Counted]) -> Counted:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a change: alarms a day before and after, and of these the actionable ones.
+    """The outcome of a change: alarms per day before and after, and how many were actionable.
 
     The day of the change itself is in neither. None: no whole day on that side.
     """

@@ -44,7 +44,7 @@ class Figure:
     above: float | None
     below: float | None
     n: str
-    """What `above` and `below` count."""
+    """The unit of `above` and `below`, such as alarms or bed-days."""
     before: float | None
     change: Change | None
     why: str | None

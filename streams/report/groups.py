@@ -68,8 +68,9 @@ def groups(
     grid: Grid,
     fewest: int,
 ) -> Groups:
-    """Of one unit. `duty` is the union of `assigned`, whose `who` is below `names`; `since` is when
-    each of the latter began. `start` and `attributed` are the alarms of each clinician.
+    """The groups of one unit. `duty` is the union of `assigned`, whose `who` is below `names`;
+    `since` is when each of the latter began. `start` and `attributed` are the alarms of each
+    clinician.
     """
     naming = np.zeros(names, np.int64)
     naming[attributed] = number_of(start, grid.period)

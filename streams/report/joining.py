@@ -34,7 +34,7 @@ def joined(parts: Sequence[UnitDays], grids: Sequence[Grid]) -> UnitDays:
     types = sorted({kind for one in parts for kind in one.types})
 
     def by_name(name: str, known: Sequence[Any], of: str) -> Any:
-        """As `along`, for columns with a row for each bed or type (`of`)."""
+        """Like `along`, for columns with a row for each bed or type (`of`)."""
         place = {one: number for number, one in enumerate(known)}
         found = []
         for one in parts:

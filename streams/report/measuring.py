@@ -64,7 +64,7 @@ class UnitDays:
     alarms: Numbers
     """(bed, rank, class, day)"""
     rostered: Numbers
-    """Of these, the ones that began while their bed was in the roster."""
+    """How many of these began while their bed was in the roster."""
     bed_time: Floats
     """(bed, day): ms in the roster, without silences."""
     bed_time_by_hour: Floats
@@ -105,8 +105,8 @@ def measured(
     limits: tuple[int, int],
     fewest: int = FEWEST,
 ) -> UnitDays:
-    """Of one unit; `seen`: the quarters of an hour with an episode; `limits`: fleeting under, stale
-    over (ms).
+    """The days of one unit. `seen`: the quarters of an hour with an episode; `limits`: fleeting
+    under, stale over (ms).
     """
     code = alarms.units.index(name) if name in alarms.units else -2
     rows = np.flatnonzero(alarms.unit == code)

@@ -385,7 +385,7 @@ def _changes(one: Hospital) -> Iterator[str]:
 
 
 def _groups(fewest: int) -> str:
-    """What the page says of small groups."""
+    """The note about small groups."""
     if fewest == 1:
         return "but hours of any number of clinicians count (privacy.smallest_group is 1)"
     return f"figures about people leave out hours with fewer than {fewest} clinicians"

@@ -145,7 +145,7 @@ class Shifts:
     hours: int
     """Hours of units in the span with anyone on duty."""
     shown: int
-    """Of these, the ones with enough clinicians who had one name each."""
+    """How many of these had enough clinicians with one name each."""
 
 
 def shifts(units: Sequence[Both], count: int) -> Shifts:

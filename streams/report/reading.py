@@ -1,4 +1,5 @@
-"""What a report reads from the archive: a hospital's alarms, roster and states, as plain columns.
+"""The data that a report reads from the archive: a hospital's alarms, roster and states, as plain
+columns.
 
 Only the columns and days that count are read. Names become numbers on the way, so that a month of a
 hospital takes little memory.
@@ -76,14 +77,14 @@ class Alarms:
     value: npt.NDArray[np.float64] | None
     limit: npt.NDArray[np.float64] | None
     row: Codes
-    """Of each attribution to a clinician: the alarm, and the clinician."""
+    """For each attribution to a clinician, the numbers of the alarm and of the clinician."""
     who: Codes
 
     def __len__(self) -> int:
         return len(self.start)
 
     def upto(self, end: int) -> Alarms:
-        """Those that started before `end`."""
+        """The alarms that started before `end`."""
         count = int(np.searchsorted(self.start, end))
         attributed = slice(int(np.searchsorted(self.row, count)))
         return self._some(slice(count), row=self.row[attributed], who=self.who[attributed])
@@ -211,7 +212,7 @@ class Roster:
 
 
 def read_roster(archive: Archive, facility: str, begin: int, end: int, unit: str | None) -> Roster:
-    """As archived: the last record of each assignment; cut to `RUN_UP` around the span."""
+    """The archived assignments: the last record of each, cut to `RUN_UP` around the span."""
     begin, end = begin - RUN_UP, end + RUN_UP
     since, until = _moment(begin), _moment(end)
     reach = timedelta(days=TABLES["assignments"].reach_days)

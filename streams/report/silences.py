@@ -16,8 +16,8 @@ Numbers = npt.NDArray[np.int64]
 
 
 def silences(seen: Numbers, grid: Grid) -> Spans:
-    """Of one unit; `seen` are the quarters of an hour in which an episode of any kind started (ms
-    since 1970, ascending).
+    """The silences of one unit. `seen` are the quarters of an hour in which an episode of any kind
+    started (ms since 1970, ascending).
     """
     found = presence_of(seen, (grid.begin, grid.end))
     stretches = [(since + QUARTER, until) for since, until in found.missing]

@@ -41,7 +41,7 @@ class Grid:
     day: Numbers
     """The day of each hour, by its place in `dates`."""
     weekday: Numbers
-    """Of each hour; 0 is Monday."""
+    """The weekday of each hour; 0 is Monday."""
     hour: Numbers
     """The local hour of the day of each hour."""
     shift: Numbers

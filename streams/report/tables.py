@@ -47,7 +47,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "change_high",
     ),
 }
-"""Of the tables that can be empty, so that they have a header then, too."""
+"""The columns of the tables that can be empty, so that these have a header, too."""
 
 
 class NoWorkbook(Exception):

@@ -53,7 +53,7 @@ BROKEN_HOURS = 2
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is asked on standard input: of which unit, and up to when (ms since 1970)."""
+    """A question on standard input: about which unit, and up to when (ms since 1970)."""
 
     archive: str
     facility: str
@@ -81,7 +81,9 @@ class Day:
     """Clinical alarms of known class."""
     clinical: int | None = None
     overloaded_hours: float | None = None
-    """Of the unit; None: the archive has no overload changes of the facility."""
+    """The hours in which the unit was overloaded. None: the archive has no overload changes of the
+    facility.
+    """
 
 
 def week(archive: Archive, asked: Question) -> list[Day]:

@@ -197,7 +197,7 @@ def change_words(found: Change, scale: float, unit: str, form: str) -> str:
 
 
 def counted(figure: Figure) -> str:
-    """What the figure counts, in numbers."""
+    """The counts behind a figure, in words."""
     below = number_of(figure.below)
     if figure.above is None:
         return f"n = {below}"
@@ -234,7 +234,7 @@ def cell_name(row: ShiftRow, calendar: Calendar) -> str:
 
 
 def slope_words(load: Slope | None, response: Slope | None, per_bed: Slope | None) -> list[str]:
-    """What one more bed per clinician goes with, in this unit's own hours."""
+    """How load and response time differ with one more bed per clinician, in this unit's own hours."""
     if load is None:
         return [
             "What one more bed per clinician goes with cannot be told from this period: beds per "

@@ -34,7 +34,7 @@ _MANY, _BEDS = 9, 12  # of the one assignment; more than 8 is beyond the default
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is true of an archetype. `at` in ms.
+    """The known truth about an archetype. `at` in ms.
 
     `first_factor` None: there is nothing to find. `bed` None: it concerns the whole unit.
     `preventing_levers`: each alone would have prevented the condition; `innocent_levers` would not

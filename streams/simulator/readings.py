@@ -166,7 +166,7 @@ class Monitors:
                 values[span] = value
 
     def _beyond(self) -> float:
-        """What an artefact shows."""
+        """The reading during an artefact."""
         if self._low is not None:
             return self._low - 2
         assert self._high is not None

@@ -139,7 +139,7 @@ class App(faust.App):
     current_limits: Callable[[], dict[str, int]]
     rivals: Rivals
     names = Naming()
-    """What the broker calls the topics."""
+    """The names of the topics on the broker."""
     service_manager = ServiceManager()
 
     def _new_transport(self) -> Transport:
@@ -237,7 +237,7 @@ def create_app(
 
 
 def loaded(settings: Settings) -> dict[str, Any]:
-    """What the audit says of the settings that a worker has loaded: no secret, no path."""
+    """The settings that the audit records when a worker has loaded them: no secret, no path."""
     web = settings.web
     return {
         "version": __version__,

@@ -19,7 +19,7 @@ log = structlog.get_logger("alarm_fatigue")
 
 
 class Rivals:
-    """What is known of the groups of other versions. `look` asks the broker, and may block."""
+    """The known groups of other state versions. `look` asks the broker, and may block."""
 
     def __init__(
         self, found: Sequence[Version] = (), look: Callable[[], list[Version]] | None = None

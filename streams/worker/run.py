@@ -155,7 +155,7 @@ def _others(settings: Settings, known: Topics) -> list[Version]:
 
 
 def _why(settings: Settings, reason: BaseException | None) -> str:
-    """What the broker no longer allows, if that is why the worker ended; or else the error."""
+    """Why the worker ended: the operation that the broker no longer allows, or else the error."""
     if reason is None:
         return ""
     inputs = {settings.kafka.topic(topic) for topic in TOPICS}
@@ -166,7 +166,9 @@ def _why(settings: Settings, reason: BaseException | None) -> str:
 
 
 def left_out(settings: Settings, found: Callable[[str], object | None] = find_spec) -> str | None:
-    """What this image cannot do though the settings ask for it; `found` looks for a module."""
+    """What the settings ask for but this installation cannot do, in words; `found` looks for a
+    module.
+    """
     if settings.archive.path is None or found("polars") is not None:
         return None
     return (

@@ -1,4 +1,4 @@
-"""What is checked of compose.yml and its overrides, in the order in which one would meet it."""
+"""Checks of compose.yml and its overrides, in the order in which an operator would use them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Counts = dict[str, int]
 
 
 def clear_errors(project: Project) -> None:
-    """What is forgotten or broken is said before anything runs."""
+    """Missing or broken secrets are reported before anything runs."""
     done = project.try_to("config", "--quiet")
     assert done.returncode, "without secrets, Compose is content"
     assert "run deploy/secrets.sh first" in done.stderr, done.stderr
@@ -56,7 +56,9 @@ def clear_errors(project: Project) -> None:
 
 
 def isolation(project: Project) -> None:
-    """Each container has what compose.yml gives it, and no more: as seen from the inside."""
+    """Each container has the rights, limits and secrets of compose.yml and no others, as seen from
+    inside.
+    """
     for one in project.containers:
         limits, name = one.limits, one.service
         equal(limits["ReadonlyRootfs"], name not in WRITES, f"{name}: read-only root")
@@ -117,7 +119,7 @@ def _pages(project: Project, facility: str) -> int:
 
 
 def restarts(project: Project, folder: Path, sent: Counts) -> Counts:
-    """A worker and Kafka that are started again: the numbers stay, and more are counted."""
+    """The worker and Kafka restart: the numbers stay, and new records are counted."""
     project.run("restart", "worker")
     assert project.one("worker").state["ExitCode"] == 0
     wait_until_counted(project, sent)
@@ -133,7 +135,7 @@ def restarts(project: Project, folder: Path, sent: Counts) -> Counts:
 
 
 def down_and_up(project: Project, sent: Counts) -> None:
-    """What was removed is made again of its volumes, and nothing is left behind."""
+    """Removed containers start again from their volumes, and nothing is left behind."""
     project.down()
     equal(project.containers, [], "containers that are left")
     equal(anonymous(project.volumes()), [], "volumes without a name that are left")
@@ -234,8 +236,8 @@ def upgraded(project: Project, folder: Path, earlier: str, sent: Counts) -> Coun
 
 
 def restored(project: Project, folder: Path, sent: Counts) -> None:
-    """A machine that is lost but for Kafka's data comes back from a backup: the same numbers of
-    the same pseudonyms, silences, and audit.
+    """A machine of which only Kafka's data survives is restored from a backup: it shows the same
+    numbers, pseudonyms, silences and audit trail.
     """
     before = hospital.shown(project)
     silence = hospital.silence("A01", "MICU")

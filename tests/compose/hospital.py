@@ -1,4 +1,4 @@
-"""What the services of compose.yml are asked from this machine, as an operator would."""
+"""Requests to the services of compose.yml from this machine, as an operator would make them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ BUSY = (
     "--duration=30m",
 )  # fmt: skip
 PAGES_WAIT_SECONDS = 480.0
-"""For as long as alerts about missing data may last, with what Alertmanager adds."""
+"""Seconds to wait for a page: the longest time for which alerts about missing data inhibit it,
+plus Alertmanager's own delays.
+"""
 TOPICS = ("alarms", "assignments", "responses", "labels")
 
 
 def alarm_fatigue(*arguments: str | Path) -> str:
-    """What the command says. Raises `AssertionError`."""
+    """Run the command and return its output. Raises `AssertionError` if it fails."""
     done = subprocess.run(
         [COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=180
     )
@@ -68,7 +70,7 @@ def ask(port: int, path: str, token: str = "") -> tuple[int, str]:
 
 
 def numbers(project: Project, worker: Container) -> Numbers:
-    """Nothing while it does not answer."""
+    """The samples of /metrics; empty while the worker does not answer."""
     text = ask(worker.ports[WORKER], "/metrics", project.secret("prometheus_token"))[1]
     return numbers_of(parse_text(text))
 
@@ -96,7 +98,7 @@ def shown(project: Project) -> set[tuple[str, str, str]]:
 
 
 def partitions(project: Project, worker: Container) -> set[int]:
-    """Those that it holds."""
+    """The partitions that a worker holds."""
     return {
         int(dict(labels)["partition"])
         for name, labels in numbers(project, worker)
@@ -131,7 +133,7 @@ def value(expression: str, port: int = PROMETHEUS) -> float | None:
 
 
 def targets(port: int = PROMETHEUS) -> list[dict[str, Any]]:
-    """What Prometheus scrapes now; nothing while it does not answer."""
+    """The active targets of Prometheus; empty while it does not answer."""
     status, text = ask(port, "/api/v1/targets?state=active")
     return list(json.loads(text)["data"]["activeTargets"]) if status == 200 else []
 
@@ -156,14 +158,16 @@ def unhealthy_rules(port: int = PROMETHEUS) -> list[str]:
 
 
 def alerts(port: int = ALERTMANAGER) -> set[tuple[str, str]]:
-    """Name and facility of each that Alertmanager has."""
+    """Name and facility of each alert that Alertmanager has."""
     status, text = ask(port, "/api/v2/alerts")
     found = [one["labels"] for one in json.loads(text)] if status == 200 else []
     return {(one["alertname"], one.get("facility", "")) for one in found}
 
 
 def wait_until_current() -> None:
-    """Until no data is missing any more: where a start took minutes, it was, and pages wait."""
+    """Wait until no alert about missing data fires. After a start of several minutes one does, and
+    it inhibits pages.
+    """
     missing = {"DataLost", "BrokerNotAnswering", "PipelineStalled"}
     eventually(
         lambda: alerts() and not missing & {name for name, _ in alerts()},
@@ -173,7 +177,9 @@ def wait_until_current() -> None:
 
 
 def silence(facility: str, unit: str) -> dict[str, str]:
-    """Take a page of a unit for an hour, as the page says for want of a link; what is made."""
+    """Take the page of a unit for an hour by a silence in Alertmanager, as a page without a link
+    advises. Returns the labels of the silence.
+    """
     now = datetime.now(UTC)
     made = {"facility": facility, "unit": unit}
     content = {
@@ -193,7 +199,7 @@ def silence(facility: str, unit: str) -> dict[str, str]:
 
 
 def silences() -> list[dict[str, str]]:
-    """What those that have not ended match."""
+    """The labels that each silence in force matches."""
     return [
         {matcher["name"]: matcher["value"] for matcher in one["matchers"]}
         for one in json.loads(ask(ALERTMANAGER, "/api/v2/silences")[1])

@@ -25,7 +25,7 @@ START_SECONDS = 300.0
 
 
 class Container:
-    """What the engine says of a container, at one moment."""
+    """The engine's description of a container at one moment."""
 
     def __init__(self, found: dict[str, Any]) -> None:
         labels = found["Config"]["Labels"]
@@ -98,7 +98,7 @@ class Project:
         )
 
     def run(self, *arguments: str, seconds: float = 300) -> str:
-        """What Compose says. Raises `CommandFailed`."""
+        """Run Compose and return its output. Raises `CommandFailed`."""
         done = self.try_to(*arguments, seconds=seconds)
         said = done.stdout + done.stderr
         if done.returncode:
@@ -160,7 +160,7 @@ class Project:
         return "".join(self.engine.logs(one.id) for one in self.of(service))
 
     def inside(self, container: Container, *command: str) -> str:
-        """What a command in the container says."""
+        """Run a command in the container and return its output."""
         done = self.engine.try_to("exec", container.id, *command)
         return (done.stdout + done.stderr).strip()
 

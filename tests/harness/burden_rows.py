@@ -22,7 +22,7 @@ APART = {"alarms", "type_alarms", "at", *KEYS}
 
 
 def replayed(files: Files, now: int, policy: Policy | None = None) -> Samples:
-    """What `replay --at` prints, with all facts read anew."""
+    """The output of `replay --at`, which reads all facts again."""
     policy = policy or Policy()
     engine = Engine(policy)
     take_in(engine, files.paths.items())

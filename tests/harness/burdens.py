@@ -41,7 +41,7 @@ def arrays(draw: st.DrawFn, *shape: int) -> Any:
 
 
 def measures(draw: st.DrawFn, *shape: int) -> Any:
-    """Of which some are absent."""
+    """Measures, some of them absent."""
     size = int(np.prod(shape))
     return np.array(
         draw(st.lists(amounts | st.just(np.nan), min_size=size, max_size=size)), dtype=np.float64

@@ -62,8 +62,8 @@ def _merged(base: Document, given: Document) -> Document:
 
 
 def shortened(text: str, version: str) -> str:
-    """What a golden file holds of a rendered chart: not the program's version, nor rules, boards
-    and routes. These come from other files of the repository, whose changes need no Helm.
+    """A rendered chart without the program's version, rules, boards and routes, for a golden file.
+    These come from other files of the repository, which can change without Helm.
     """
     found = []
     for part in re.split(r"^---\n", text, flags=re.MULTILINE):
@@ -82,7 +82,7 @@ def is_board(document: Document) -> bool:
 
 
 def rules_of_release(path: Path, given: Document) -> Document:
-    """What the chart makes of a file of rules under these values."""
+    """A file of rules as the chart renders it under these values."""
     monitoring = given["monitoring"]
     text = path.read_text().replace('job="alarm-fatigue"', f'job="{monitoring["job"]}"')
     addresses = {

@@ -49,7 +49,7 @@ class Log:
         ]
 
     def found(self, since: int = 0) -> Stored:
-        """What recovery that begins at offset `since` keeps."""
+        """The state after a recovery that begins at offset `since`."""
         stored: Stored = {}
         for offset, key, value in self.entries:
             if offset >= since:

@@ -12,7 +12,7 @@ from tests.harness.workers import Done, run
 
 @dataclass(frozen=True)
 class Import:
-    """What a run said, and the lines of each file that it wrote."""
+    """The output of a run, and the lines of each file that it wrote."""
 
     done: Done
     files: dict[str, list[dict[str, Any]]]

@@ -93,7 +93,7 @@ class Night:
 
     @staticmethod
     def path(sent: Sent) -> str:
-        """Of the link in the text, which leads to a worker."""
+        """The path of the link in the text, which leads to a worker."""
         [link] = re.findall(r"https?://\S*/take\S*", sent.payload["text"])
         assert link == sent.payload["take"]
         assert link.startswith(f"{BASE}/take?")
@@ -112,7 +112,7 @@ class Night:
         return answer.status, text, dict(answer.getheaders())
 
     def silences(self) -> list[dict[str, Any]]:
-        """Those that hold."""
+        """The silences in force."""
         return [
             one for one in self.alertmanager.call("silences") if one["status"]["state"] == "active"
         ]

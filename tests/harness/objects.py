@@ -32,7 +32,7 @@ class ObjectServer:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What clients need."""
+        """The environment variables that clients need."""
         return KEYS | {"AWS_ENDPOINT_URL": self.endpoint}
 
     @contextmanager
@@ -54,7 +54,7 @@ class ObjectServer:
         return name
 
     def fail(self, what: str, key: str = "", method: str = "PUT", times: int = 1) -> None:
-        """What happens to the next requests about keys that contain `key`.
+        """Make the next requests about keys that contain `key` fail.
 
         They are answered with `unavailable`, `not implemented` or `denied`; they are carried out
         and the answer is `lost`; or they are carried out without their conditions, `unconditional`.

@@ -143,7 +143,7 @@ def assert_shows(scenario: Scenario, tmp_path: Path) -> None:
 
 
 def named(code: str, name: str, device: str = "monitor", source: str = "SPO2") -> dict[str, str]:
-    """What workers say that a type is called."""
+    """The labels with which workers export the name of an alarm type."""
     labels = f'device_type="{device}", source="{source}", code="{code}", name="{name}"'
     return {f"alarm_fatigue_alarm_type_info{{{labels}}}": "1x20"}
 

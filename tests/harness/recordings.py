@@ -112,8 +112,8 @@ DAY = 24 * 3_600_000
 
 
 def bed_days(count: int, lasts: int = 1_200_000, **changes: Any) -> list[naive.Episode]:
-    """Of each of `count` beds and days one needed alarm of this length (ms), and three alarms of
-    4 s that needed nobody, all of one type.
+    """For each of `count` beds and days, one actionable alarm of this length (ms) and three
+    non-actionable ones of 4 s, all of one type.
     """
     found = []
     for number in range(count):

@@ -81,7 +81,7 @@ def unit_address(unit: str, facility: str = "H01") -> str:
 
 
 def overflow(page: Page) -> list[str]:
-    """What is cut off, or runs over the edge of its box or of the page."""
+    """Elements that are cut off, or exceed the edge of their box or of the page."""
     found: list[str] = page.evaluate("""() => [
         ...(document.documentElement.scrollWidth > innerWidth ? ["the page"] : []),
         ...[...document.querySelectorAll("main *, header *, footer *")]

@@ -122,7 +122,7 @@ class SecuredKafka(ApacheKafka):
     # -- clients
 
     def settings(self, user: str = "someone", listener: str = "sasl_ssl") -> dict[str, Any]:
-        """What a settings file of `user` says."""
+        """The content of a settings file of `user`."""
         return {
             "broker": self.at(listener),
             "kafka": {

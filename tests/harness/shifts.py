@@ -100,7 +100,9 @@ _POST = st.builds(
 
 
 def shifts() -> st.SearchStrategy[list[Fact]]:
-    """As `wards`, for statistics on minutes: floods, chatter, duty, breaks, overlapping alarms."""
+    """Like `wards`, for statistics by the minute: floods, chatter, duty, breaks, overlapping
+    alarms.
+    """
     return st.builds(
         _shift, st.lists(_BURST, min_size=1, max_size=5), st.lists(_POST, min_size=1, max_size=8)
     )

@@ -1,5 +1,5 @@
-"""What tests drive a service with: commands in this process, workers in their own, records into and
-out of a broker.
+"""Tools with which tests drive the service: commands in this process, workers in processes of their
+own, and records to and from a broker.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def eventually(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """What `holds` returns, once that is true."""
+    """Wait until `holds` returns something true, and return it. Raises `AssertionError` after
+    `seconds`.
+    """
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
@@ -56,7 +58,7 @@ def eventually(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -
 
 @dataclass
 class Done:
-    """What a command left behind."""
+    """The result of a command."""
 
     status: int
     out: bytes
@@ -174,7 +176,7 @@ class WorkerProcess:
 
     @property
     def numbers(self) -> Numbers:
-        """What /metrics shows; empty while the worker does not answer."""
+        """The samples of /metrics; empty while the worker does not answer."""
         return numbers_of(parse_text(self.get("/metrics")[1]))
 
     @property
@@ -233,8 +235,8 @@ class WorkerProcess:
 
 
 def union(workers: Sequence[WorkerProcess]) -> Numbers:
-    """What Prometheus knows of all workers: series of one facility come from one worker alone;
-    counts add up; the name of an alarm type may come from several.
+    """The samples of all workers, as Prometheus has them: series of one facility come from one
+    worker alone; counts add up; the name of an alarm type may come from several.
     """
     whole: Numbers = {}
     for worker in workers:

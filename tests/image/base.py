@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 WANTED = ("apt", "python3", "python3-venv", "ca-certificates", "netbase", "tzdata", "passwd")
-"""What the official image has beside Debian's essential packages."""
+"""The packages of the official image beside Debian's essential ones."""
 LEFT_OUT = re.compile(r"/usr/share/(doc|man|locale|info|lintian)/.|.*/__pycache__(/|$)")
-"""As Debian's slim images do."""
+"""Files that Debian's slim images leave out, too."""
 MADE = (
     "/etc/alternatives",
     "/etc/nsswitch.conf",
     "/etc/ssl/certs/ca-certificates.crt",
     "/usr/bin/awk",
 )
-"""What packages make when they are installed."""
+"""Files that packages create when they are installed."""
 
 
 def stand_in(folder: Path, wanted: Iterable[str] = WANTED) -> None:

@@ -1,4 +1,4 @@
-"""What is checked of the image, in the order in which somebody would meet it."""
+"""Checks of the image, in the order in which an operator would use it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Image:
         self.engine, self.name = engine, name
 
     def run(self, *arguments: str, options: tuple[str, ...] = HARDENED, status: int = 0) -> str:
-        """What a command of a container says; its exit status must be `status`."""
+        """Run a command in a container and return its output. Its exit status must be `status`."""
         done = self.engine.try_to(
             "run", "--rm", "--network=host", *options, self.name, *arguments, seconds=120
         )
@@ -40,7 +40,7 @@ class Image:
         return said
 
     def shell(self, script: str) -> str:
-        """What a shell in the image says, as the image's user."""
+        """Run a shell script in the image as the image's user, and return its output."""
         options = ("--entrypoint=sh", *HARDENED)
         return self.run("-c", script, options=options).strip()
 
@@ -119,7 +119,7 @@ class Worker:
         return [dict(json.loads(line)) for line in self.log.splitlines()]
 
     def healthy(self, *options: str) -> tuple[int, str]:
-        """What `healthy` says inside the container."""
+        """Run `healthy` inside the container and return its status and output."""
         done = self._engine.try_to("exec", self._name, "alarm-fatigue", "healthy", *options)
         return done.returncode, (done.stdout + done.stderr).strip()
 

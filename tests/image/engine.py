@@ -36,7 +36,7 @@ class Engine:
         self.environment = os.environ | dict(environment or {})
 
     def run(self, *arguments: str | Path, seconds: float = 300) -> str:
-        """What the client's command says on standard output. Raises `CommandFailed`."""
+        """Run a command of the client and return its standard output. Raises `CommandFailed`."""
         done = self.try_to(*arguments, seconds=seconds)
         if done.returncode:
             said = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
@@ -138,7 +138,7 @@ def own_docker(folder: Path, bridges: bool = False) -> Iterator[Engine]:
 
 
 def unmount(folder: Path) -> None:
-    """Whatever an engine has left mounted below `folder`."""
+    """Unmount all that an engine has left mounted below `folder`."""
     points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     for point in reversed(points):
         if point.startswith(f"{folder}/"):

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 CLUSTER = "5L6g3nShT-eMCtK--X86sw"
-"""What the image formats its folder with."""
+"""The cluster id with which the image formats its folder."""
 NOT_SETTINGS = {"KAFKA_OPTS", "KAFKA_HEAP_OPTS"}
 
 

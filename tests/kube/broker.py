@@ -9,7 +9,7 @@ from tests.harness.secured import SecuredKafka
 
 ADDRESS = os.environ.get("NODE_ADDRESS", "127.0.0.1")
 NAME = "kafka.broker.svc"
-"""What pods call it, so what its certificate is for."""
+"""The broker's name for pods, and so the name in its certificate."""
 
 
 class OutsideKafka(SecuredKafka):

@@ -1,4 +1,4 @@
-"""What is checked of a release, in the order in which an administrator would do it."""
+"""Checks of a release, in the order in which an administrator would work with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checks ask of a cluster: kubectl, Helm, and pods by their addresses."""
+"""Access to a cluster for the checks: kubectl, Helm, and pods by their addresses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CommandFailed(AssertionError):
 
 
 def run(*command: str, given: str | None = None, seconds: float = 240) -> str:
-    """What a command says on standard output. Raises `CommandFailed`."""
+    """Run a command and return its standard output. Raises `CommandFailed`."""
     done = attempt(*command, given=given, seconds=seconds)
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
@@ -95,7 +95,7 @@ def get(address: str, path: str, token: str) -> tuple[int, str]:
 
 
 def numbers(address: str, token: str) -> Numbers:
-    """What /metrics shows; empty while the pod does not answer."""
+    """The samples of /metrics; empty while the pod does not answer."""
     status, text = get(address, "/metrics", token)
     return numbers_of(parse_text(text)) if status == 200 else {}
 

@@ -46,7 +46,7 @@ def guest(namespace: str) -> None:
 
 
 def python(namespace: str, pod: str, script: str, *arguments: str) -> Any:
-    """What a script prints in a pod, as JSON."""
+    """Run a script in a pod and return the JSON that it prints."""
     said = kubectl(namespace, "exec", pod, "--", "python", "-c", script, *arguments)
     return json.loads(said.splitlines()[-1])
 

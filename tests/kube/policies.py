@@ -26,7 +26,9 @@ with concurrent.futures.ThreadPoolExecutor(16) as pool:
 
 
 def enforced(release: Release, _: Records, say: Say) -> None:
-    """Who may connect to what. Raises `AssertionError` with what is otherwise."""
+    """The network policies hold: which pod may connect to which. Raises `AssertionError` with the
+    connections that differ.
+    """
     kafka, server = f"{NAME}:{release.broker.port_for_pods}", f"{ADDRESS}:6443"
     address = {
         part: found(NAMESPACE, "pods", f"app.kubernetes.io/component={part}")[0]["status"]["podIP"]

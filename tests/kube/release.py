@@ -87,7 +87,9 @@ class Records:
             thread.join()
 
     def expected(self) -> tuple[Numbers, dict[tuple[str, str], float]]:
-        """What `replay` makes of all that was sent, and the records by topic and outcome."""
+        """The numbers that `replay` computes from all sent records, and the records by topic and
+        outcome.
+        """
         delivery = Delivery(self._messages[: self.sent])
         arguments = delivery.write_accepted(self._folder)
         done = command("replay", *arguments, "--config", self._config)
@@ -192,7 +194,7 @@ class Release:
         return len(pods) == count and all(is_ready(one) for one in pods)
 
     def shown(self) -> dict[str, Numbers]:
-        """What each worker shows now, by name; empty for one that does not answer."""
+        """The present samples of each worker, by name; empty for one that does not answer."""
         return {
             str(one["metadata"]["name"]): cluster.numbers(
                 f"https://{one['status'].get('podIP', '127.0.0.9')}:9464",

@@ -1,4 +1,4 @@
-"""What is checked of the units and their install page, in the order in which one meets it."""
+"""Checks of the units and their install page, in the order of that page."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Worker:
         eventually(lambda: self.machine.try_to(asked)[0] == 0, "the worker is ready")
 
     def wait_until(self, restarts: int) -> None:
-        """Until it has been started again so often, and serves."""
+        """Wait until it has been restarted this often and serves."""
         eventually(
             lambda: (
                 self.restarts == restarts and self.machine.show(WORKER, "ActiveState") == "active"
@@ -85,7 +85,7 @@ def settings(broker: Broker) -> str:
 
 
 def installed(machine: Machine, broker: Broker) -> str:
-    """By the commands of the install page alone, from the archive alone; the version."""
+    """Install from the archive alone, by the commands of the install page. Returns the version."""
     (machine.share / "edited.yaml").write_text(settings(broker))
     machine.run(f"cd /share; {commands('Install')}")
     changed = "mkdir /tmp/changed; tar -C /tmp/changed --strip-components=1 -xzf /share/*.tar.gz; "
@@ -99,7 +99,7 @@ def installed(machine: Machine, broker: Broker) -> str:
 
 
 def serving(worker: Worker) -> None:
-    """`enable --now` came back when the worker served, and says so."""
+    """After `enable --now` has returned, the worker serves and its status says so."""
     machine = worker.machine
     equal(machine.show(WORKER, "ActiveState"), "active", WORKER)
     equal(machine.show(WORKER, "UnitFileState"), "enabled", WORKER)
@@ -108,7 +108,7 @@ def serving(worker: Worker) -> None:
 
 
 def confined(worker: Worker) -> float:
-    """What is measured of the process; how exposed systemd finds it."""
+    """The process has no more rights than its unit gives. Returns systemd's exposure score."""
     machine, pid = worker.machine, worker.pid
     text = machine.run(f"cat /proc/{pid}/status")
     status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
@@ -129,7 +129,7 @@ def confined(worker: Worker) -> float:
 
 
 def counted(worker: Worker, folder: Path, facility: str) -> Numbers:
-    """What the worker shows once it has counted what is sent."""
+    """Send a facility's records, and return the worker's numbers once it has counted them."""
     before = events(worker.numbers).get(("alarms", "accepted"), 0)
     sent = overloaded(folder, facility, "--broker", worker.broker.address)
     expected = before + sent["alarms"]
@@ -153,7 +153,9 @@ def same(worker: Worker, before: Numbers, when: str) -> None:
 
 
 def starts_again(worker: Worker, before: Numbers) -> None:
-    """After SIGKILL; after a stop that only the watchdog notices; drained by `systemctl stop`."""
+    """It restarts after SIGKILL and after SIGSTOP, which only the watchdog notices, and drains at
+    `systemctl stop`.
+    """
     machine = worker.machine
     machine.run(f"kill -KILL {worker.pid}")
     worker.wait_until(restarts=1)
@@ -172,7 +174,7 @@ def starts_again(worker: Worker, before: Numbers) -> None:
 
 
 def watch_sooner(machine: Machine) -> None:
-    """As `systemctl edit` does, so that the check need not wait for minutes."""
+    """Shorten WatchdogSec by a drop-in, as `systemctl edit` would, so that the check is quick."""
     folder = "/etc/systemd/system/alarm-fatigue@.service.d"
     text = f"[Service]\\nWatchdogSec={SHORT_WATCH}\\n"
     machine.run(f"mkdir -p {folder}; printf '{text}' >{folder}/watch.conf; systemctl daemon-reload")

@@ -46,7 +46,7 @@ class Imported:
     facts: dict[str, int]
     words: tuple[str, ...]
     notes: tuple[str, ...]
-    """What was left out as the mapping says, a line each."""
+    """What was left out because the mapping says so, one line each."""
 
 
 def facts_of_tables(

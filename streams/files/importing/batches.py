@@ -35,7 +35,7 @@ class Batches(Protocol):
         ...
 
     def words(self) -> Iterator[str]:
-        """What was unusual about the rows read, a line each."""
+        """Warnings about the rows read, one line each."""
         ...
 
 

@@ -84,7 +84,7 @@ class IntervalRows:
         return frame.filter(pl.Series(faults.none))
 
     def words(self, name: str) -> Iterator[str]:
-        """What was unusual about the times, a line each."""
+        """Warnings about the times, one line each."""
         yield from self._aside.words(name, self._keeps)
 
     def _check_times(self, frame: pl.DataFrame, faults: Faults, of: np.ndarray[Any, Any]) -> None:

@@ -123,11 +123,11 @@ class Tables:
             self._said += one.words()
 
     def words(self) -> Iterator[str]:
-        """What is suspicious about the rows read, a line each."""
+        """Warnings about the rows read, one line each."""
         yield from self._said
 
     def notes(self) -> Iterator[str]:
-        """What was left out as the mapping says, a line each."""
+        """What was left out because the mapping says so, one line each."""
         yield from self._noted
 
     def _write_one(self, given: _Given, shared: dict[Topic, Correlated | Snapshots]) -> None:

@@ -41,7 +41,7 @@ class TextPieces:
         self._first_as_utf8 = 0
 
     def words(self) -> Iterator[str]:
-        """What was unusual about the text, a line each."""
+        """Warnings about the text, one line each."""
         if self._as_utf8:
             one = self._as_utf8 == 1
             yield (

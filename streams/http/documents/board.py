@@ -226,7 +226,7 @@ class BandCounts(Struct, frozen=True):
 
 
 class Staffing(Struct, frozen=True):
-    """Who is on duty in a unit now, and what each of them has on average."""
+    """The clinicians on duty in a unit now: their number, and their average load."""
 
     clinicians: Annotated[Count, Meta(description="On duty now")]
     beds: Annotated[Count, Meta(description="Assigned now")]

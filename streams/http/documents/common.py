@@ -1,4 +1,4 @@
-"""What several documents share: counts, texts, and counts by class."""
+"""Common parts of several documents: counts, texts, and counts by class."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Classes(Struct, frozen=True):
 
 
 class AlarmType(Struct, frozen=True):
-    """What identifies a type of alarm."""
+    """The fields that identify a type of alarm."""
 
     device_type: Annotated[str, Meta(examples=["monitor"])]
     source: str

@@ -38,7 +38,7 @@ class Channel(Struct, frozen=True):
 
 
 class Channels(Struct, frozen=True):
-    """What was recorded."""
+    """Which kinds of records there were."""
 
     alarms: Channel
     assignments: Channel
@@ -92,7 +92,7 @@ class Factor(Struct, frozen=True):
 
 
 class Counterfactual(Struct, frozen=True):
-    """What one change would have done."""
+    """The effect that one change would have had."""
 
     lever: Annotated[str, one_of(get_args(Lever))]
     dose: dict[str, Any]
@@ -144,7 +144,7 @@ class WithInterval(Struct, frozen=True):
 
 
 class Past(Struct, frozen=True):
-    """What became of the alarms of one type before."""
+    """The outcomes of earlier alarms of one type."""
 
     raised: Count
     answered: Unanswered
@@ -165,7 +165,7 @@ class OwnAlarm(Struct, frozen=True):
 
 
 class Method(Struct, frozen=True):
-    """What it was made with."""
+    """The version and settings with which the analysis was made."""
 
     version: str
     policy: str

@@ -25,8 +25,8 @@ Places = Annotated[
 
 
 class ReaderDocument(Struct, frozen=True, rename={"try_": "try"}):
-    """Who reads, and what the reader may do where. Other places are answered with 403, whether they
-    exist or not.
+    """The reader, and what the reader may do where. Other places are answered with 403, whether
+    they exist or not.
     """
 
     name: Annotated[

@@ -1,4 +1,4 @@
-"""Who has the page of a unit, in /api/v1/units."""
+"""The person who has taken the page of a unit, in /api/v1/units."""
 
 from __future__ import annotations
 

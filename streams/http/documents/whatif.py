@@ -157,7 +157,7 @@ HighPriority = Annotated[
 
 
 class WhatIf(Struct, frozen=True):
-    """What a setting would have done to the finished alarms that the worker holds."""
+    """The effect of a setting on the finished alarms that the worker holds."""
 
     scope: Scope
     span: Span
