@@ -55,7 +55,7 @@ class SeenIds(Growing):
         return self._slots.find(marks, checks, self.marks, self.checks)
 
     def probe(self, marks: Marks, checks: Checks) -> Probe:
-        """Like `find`; the result also lets `add` insert the unknown ids without a second look-up."""
+        """Like `find`; the result lets `add` insert the unknown ids without another look-up."""
         return self._slots.probe(marks, checks, self.marks, self.checks)
 
     def add(

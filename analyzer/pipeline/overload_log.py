@@ -29,9 +29,7 @@ BEFORE_ALL = -(1 << 40)
 AFTER_ALL = 1 << 40
 """A tick after all others."""
 CORRECTED_AFTER = 2 * MINUTE
-"""A change found within this time (ms) is no correction, since records take some seconds to
-arrive (our own choice).
-"""
+"""Until then (ms) a change is no correction: records take some seconds to arrive (our own)."""
 
 Subject = tuple[bool, int]
 """Whether it is a unit, and its number (in `Statics.units` or `Teams.clinicians`)."""

@@ -57,7 +57,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """The effect of each setting of a grid on the same alarms. Arrays have one entry per setting."""
+    """The effect of each setting of a grid on the same alarms. Arrays: one entry per setting."""
 
     settings: list[Setting]
     before: Numbers

@@ -147,7 +147,7 @@ class Rates:
 
 
 def rates(recorded: Recorded, which: Flags, at: int, stretches: Stretches) -> Rates:
-    """The rates of the alarms `which`. Days are counted from `at` (ms); earlier days are negative."""
+    """The rates of the alarms `which`. Days count from `at` (ms); earlier days are negative."""
     first, last = stretches.days[0], stretches.days[-1]
     day = (recorded.start - at) // DAY
     rows = np.flatnonzero(which & (day >= first) & (day <= last))

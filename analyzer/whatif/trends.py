@@ -204,7 +204,7 @@ def faithful(reproduced: int, covered: int) -> bool:
 def compare_rules(
     in_force: Drawn, tried: Drawn, trend: Trend, recorded: Recorded, moved: bool = True
 ) -> Replayed:
-    """The recorded alarms that the other rule loses and delays. `moved`: whether the rules differ."""
+    """The recorded alarms that the other rule loses or delays. `moved`: the rules differ."""
     before, covered = match(in_force, trend, recorded)
     after, _ = match(tried, trend, recorded)
     actionable = (recorded.klass == ACTIONABLE) & covered

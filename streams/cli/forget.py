@@ -199,7 +199,7 @@ def _proof(
     files: list[dict[str, Any]],
     left: dict[str, Found],
 ) -> dict[str, Any]:
-    """The proof: what was removed and where, and what remains until retention or others remove it."""
+    """The proof: what was removed where, and what remains until retention or others remove it."""
     from streams.cli.forgotten import in_audit, in_translation
     from streams.kafka.state_version import checkpoint_topic
     from streams.kafka.topics import plans

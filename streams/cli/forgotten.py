@@ -1,4 +1,4 @@
-"""Where a facility or a clinician is named, place by place: the figures in the proof of `forget`."""
+"""Where a facility or a clinician is named, by place: the figures in the proof of `forget`."""
 
 from __future__ import annotations
 

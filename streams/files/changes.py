@@ -32,7 +32,7 @@ class ChangeError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A decision for a change: who is responsible, and when it takes effect (`at`, ms since 1970)."""
+    """A decision to change a setting: who is responsible, and from when (`at`, ms since 1970)."""
 
     at: int
     owner: str

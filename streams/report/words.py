@@ -234,7 +234,7 @@ def cell_name(row: ShiftRow, calendar: Calendar) -> str:
 
 
 def slope_words(load: Slope | None, response: Slope | None, per_bed: Slope | None) -> list[str]:
-    """How load and response time differ with one more bed per clinician, in this unit's own hours."""
+    """How load and response time differ with one more bed per clinician, in this unit's hours."""
     if load is None:
         return [
             "What one more bed per clinician goes with cannot be told from this period: beds per "

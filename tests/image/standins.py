@@ -87,7 +87,7 @@ def _package(program: str) -> str:
 
 
 def _lay_out(root: Path) -> None:
-    """Add what the images have beside packages: Kafka, its user, and folders that servers write to."""
+    """Add what the images have beside packages: Kafka, its user, folders that servers write to."""
     bin_, kafka = root / "usr/local/bin", root / "opt/kafka"
     (bin_ / "java").symlink_to(Path(shutil.which("java") or "").resolve())
     (bin_ / "alertmanager").write_text(ALERTMANAGER)
