@@ -1,10 +1,12 @@
-"""`make test`: the tests that need a broker and all others, in two processes at once.
+"""`make test`: the tests that need a broker and all others, at once.
 
-Tests of a broker mostly wait for it, so together they take little longer than the longer half.
+Tests of a broker mostly wait for it. So they run in two processes, and all others in as many as
+there are processors, which take what time is left: a worker of a test is not held up by them.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,17 +15,39 @@ from collections.abc import Sequence
 import pytest
 
 BROKER = "broker or chaos"
+BROKER_PROCESSES = 2
+LATER = 10
+"""How much the other tests step back (`nice`)."""
+# A file's tests run in one process, in their order, so that they share what its fixtures make.
+SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 if both passed; a half without tests of the choice counts as passed."""
-    command = [sys.executable, "-m", "pytest", *arguments, "-m"]
+    """0 if both passed; a half without tests of the choice counts as passed.
+
+    The arguments are pytest's; `-n 0` runs each half in one process.
+    """
+    environment = os.environ.copy()
+    # Else every process compiles the tests anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def command(choice: str, processes: int) -> list[str]:
+        spread = ["-n", str(processes), *SPREAD]
+        return [sys.executable, "-m", "pytest", *spread, *arguments, "-m", choice]
+
     with tempfile.TemporaryFile() as output:
         broker = subprocess.Popen(
-            [*command, BROKER], stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            command(BROKER, BROKER_PROCESSES),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
         )
         try:
-            others = subprocess.run([*command, f"not ({BROKER})"], check=False).returncode
+            os.nice(LATER)
+            others = subprocess.run(
+                command(f"not ({BROKER})", os.cpu_count() or 1), check=False, env=environment
+            ).returncode
             print("\n== tests that need a broker", flush=True)
             statuses = {others, broker.wait()}
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -80,6 +80,8 @@ class Source:
     """The input topics: their records in order, and the numbers of a worker that never fails."""
 
     records: dict[Topic, list[Record]]
+    _straight: dict[tuple[int, ...], Numbers] = field(default_factory=dict)
+    """By the number of records of each topic: workers that crash ask for the same again."""
 
     @classmethod
     def of(cls, facts: list[Fact]) -> Source:
@@ -90,12 +92,16 @@ class Source:
         return cls(records)
 
     def straight(self, until: Mapping[Topic, int]) -> Numbers:
-        partition = new_partition()
-        feed(
-            partition,
-            [record for topic in TOPICS for record in self.records[topic][: until.get(topic, 0)]],
-        )
-        return numbers(partition)
+        counts = tuple(until.get(topic, 0) for topic in TOPICS)
+        if counts not in self._straight:
+            partition = new_partition()
+            heads = zip(TOPICS, counts, strict=True)
+            feed(
+                partition,
+                [record for topic, count in heads for record in self.records[topic][:count]],
+            )
+            self._straight[counts] = numbers(partition)
+        return self._straight[counts]
 
     @property
     def ends(self) -> Offsets:
