@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +31,12 @@ TYPES = (
     ("monitor", "MDC_ECG_HEART_RATE", "MDC_EVT_LEADS_OFF", "technical"),
     ("pump", "", "MDC_EVT_BATT_LO", "advisory"),
 )
+
+
+@cache
+def _written() -> TemporaryDirectory[str]:
+    """Where the archives of this process are, until it ends."""
+    return TemporaryDirectory(prefix="alarm-fatigue-places-")
 
 
 def ms(moment: datetime) -> int:
@@ -206,7 +216,16 @@ class Place:
                     }
 
     def archived(self, folder: Path) -> Archive:
-        """Write it into `folder`."""
+        """Write it into `folder`. Many tests ask for the same place, which is written once, and
+        copied.
+        """
+        known = Path(_written().name, hashlib.sha256(repr(self).encode()).hexdigest())
+        if not known.exists():
+            self._write(known)
+        shutil.copytree(known, folder, dirs_exist_ok=True)
+        return Archive(folder)
+
+    def _write(self, folder: Path) -> None:
         archive = Archive.create(folder, "week" if self.weekly else "none")
         for name, records in (("episodes", self.episodes()), ("overload", self.changes())):
             values = [to_json(one) for one in records]
@@ -216,7 +235,6 @@ class Place:
         if facts:
             columns = decode_slice("assignments", facts).columns
             archive.write(fact_rows("assignments", columns, lambda name: name), HORIZON)
-        return archive
 
     def day(self, number: int) -> int:
         """Local midnight of a day, in ms since 1970."""
