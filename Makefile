@@ -30,7 +30,7 @@ test: $(READY_DEV)  ## run all tests; those that need Java, Maven, Prometheus or
 	@$(BIN)/python -m tests.tiers $(PYTEST_ARGS)
 
 test-fast: $(READY_DEV)  ## run the quick unit tests in two processes, with fewer random examples; no broker, no browser, 5 min
-	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -n 2 --dist loadscope -m "unit and not slow" $(PYTEST_ARGS)
+	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "unit and not slow" $(PYTEST_ARGS)
 
 coverage: $(READY_DEV)  ## run the unit tests and show which lines of analyzer/ and streams/ they cover
 	@HYPOTHESIS_EXAMPLES=$${HYPOTHESIS_EXAMPLES:-10} $(BIN)/python -m pytest -q -m unit --cov=analyzer --cov=streams --cov-report=term:skip-covered $(PYTEST_ARGS)

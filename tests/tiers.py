@@ -1,6 +1,6 @@
 """`make test`: the tests that need a broker and all others, at once.
 
-Tests of a broker mostly wait for it. So they run in two processes, and all others in as many as
+Tests of a broker mostly wait for it. So they run in three processes, and all others in as many as
 there are processors, which take what time is left: a worker of a test is not held up by them.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import pytest
 
 BROKER = "broker or chaos"
-BROKER_PROCESSES = 2
+BROKER_PROCESSES = 3
 LATER = 10
 """How much the other tests step back (`nice`)."""
 # A file's tests run in one process, in their order, so that they share what its fixtures make.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,6 +65,7 @@ def told(worker: WorkerProcess, begin: str) -> list[dict[str, Any]]:
 SABOTAGED = """
 {first}
 import asyncio, sys
+from functools import cache
 from pathlib import Path
 from streams.kafka import transport
 from streams.worker import run as worker
@@ -107,6 +109,7 @@ def no_errors(*workers: WorkerProcess) -> bool:
     return [word for word in said if not word["logger"].startswith("aiokafka")] == []
 
 
+@cache
 def small_ward(seed: int) -> Delivery:
     return Delivery.of(
         Ward(

@@ -340,13 +340,9 @@ def test_quiet_workers_come_and_go_without_loss(broker: Broker, tmp_path: Path) 
         assert no_errors(stays, guest)
 
 
-def test_catching_up_over_days_no_alarm_is_finished_before_its_responses_are_read(
-    broker: Broker, tmp_path: Path
-) -> None:
-    """All four topics are full of days when the worker starts; an alarm past the horizon is final
-    for ever.
-    """
-    delivery = Delivery.of(
+@pytest.fixture(scope="module")
+def days() -> Delivery:
+    return Delivery.of(
         Ward(
             seed=26,
             duration=80 * HOUR,
@@ -358,6 +354,15 @@ def test_catching_up_over_days_no_alarm_is_finished_before_its_responses_are_rea
             adjudicated=0.5,
         )
     )
+
+
+def test_catching_up_over_days_no_alarm_is_finished_before_its_responses_are_read(
+    broker: Broker, days: Delivery, tmp_path: Path
+) -> None:
+    """All four topics are full of days when the worker starts; an alarm past the horizon is final
+    for ever.
+    """
+    delivery = days
     send(broker, delivery.messages)
     with WorkerProcess(broker, tmp_path) as worker:
         wait_until_taken_in([worker.wait_until_ready()], len(delivery.messages))
