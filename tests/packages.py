@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -20,12 +21,18 @@ def modules(*tops: str) -> dict[str, Path]:
     return found
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A source file as a tree; each is read once."""
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
     """The modules of `known` that a file imports, wherever in the file it does so.
 
     That includes imports inside functions and those behind `TYPE_CHECKING`.
     """
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages import PRODUCT, cycles, imports, modules, room
+from tests.packages import PRODUCT, cycles, imports, modules, parsed, room
 
 ROOT = Path(__file__).parents[1]
 ANALYZER = sorted((ROOT / "analyzer").rglob("*.py"))
@@ -32,7 +32,7 @@ WORLDLY = {
 
 def imported(path: Path) -> Iterator[str]:
     """Top-level names of the packages a module imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -16,7 +16,7 @@ import pytest
 
 BROKER = "broker or chaos"
 BROKER_PROCESSES = 3
-LATER = 10
+LATER = 5
 """How much the other tests step back (`nice`)."""
 # A file's tests run in one process, in their order, so that they share what its fixtures make.
 SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -44,6 +45,7 @@ def answer(site: Site) -> dict[str, Any]:
     return found
 
 
+@cache
 def as_recorded() -> Facts:
     ward = Ward(
         seed=3,
