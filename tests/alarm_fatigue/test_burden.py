@@ -74,6 +74,7 @@ def test_it_equals_the_oracle(shift: Files) -> None:
                 assert name == "types" or isclose(row[name], value, rel_tol=1e-12), name
 
 
+@pytest.mark.slow
 def test_the_order_of_lines_changes_nothing(day: Files, tmp_path: Path) -> None:
     first = read(day)
     mixed = read(

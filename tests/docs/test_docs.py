@@ -202,6 +202,7 @@ def test_commands_targets_settings_and_metrics_that_a_page_names_exist(page: Pat
     assert [one for one in metrics if not any(one.removesuffix(end) in names for end in ends)] == []
 
 
+@pytest.mark.slow
 def test_first_steps_are_commands_that_run(tmp_path: Path) -> None:
     steps = re.findall(
         r"^```sh run\n(.*?)^```$",

@@ -9,11 +9,13 @@ import pytest
 from tests.fuzz import blame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(0, 60, 5))
 def test_no_report_blames_a_person_or_names_one(seed: int) -> None:
     assert blame.blame(seed) == []
 
 
+@pytest.mark.slow
 def test_the_sample_has_reports_with_factors_with_changes_and_with_neither() -> None:
     found = [json.loads(dict(blame.reports(seed))["json"]) for seed in range(0, 60, 5)]
     assert {bool(one["factors"]) for one in found} == {True, False}

@@ -79,6 +79,7 @@ def test_each_verdict_is_that_of_a_recount(seed: int, busy: str) -> None:
         assert one.verdict == recounted(facts, one), (one.lever, one.dose)
 
 
+@pytest.mark.slow
 @settings(max_examples=max(1, settings.default.max_examples // 20))
 @given(
     seed=st.integers(0, 10**6),

@@ -31,6 +31,7 @@ def too_few(covered: int, of: int, share: float = 0.93) -> bool:
     return at_most(covered, of, share) < IMPROBABLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_about_95_of_100_intervals_cover_the_truth(kind: str) -> None:
     for one in coverage(kind, Plan(14, 14, earlier=28, controls=2), MONTHS, 5):
@@ -38,6 +39,7 @@ def test_about_95_of_100_intervals_cover_the_truth(kind: str) -> None:
         assert not too_few(one.covered, one.of), one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["patients", "AR 0.5", "busy days"])
 def test_half_of_the_intervals_of_half_confidence_do(kind: str) -> None:
     (found,) = coverage(kind, Plan(28, 28), MONTHS, 6, confidence=0.5)

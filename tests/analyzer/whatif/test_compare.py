@@ -87,6 +87,7 @@ def drawn(rng: np.random.Generator, mean: float, days: int, spread: float) -> li
     return (1 + rng.poisson(mean * rng.gamma(1 / spread**2, spread**2, days))).tolist()
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_where_days_are_clustered_and_both_units_fall() -> None:
     """Alarms halve in the changed unit, while all units have a fifth fewer. Of 400 intervals, 95 %
     should cover the truth.

@@ -198,6 +198,7 @@ def test_control_units_that_are_cut_off_are_none(tmp_path: Path, seed: int) -> N
     assert found["verdict"] == "no_clear_change"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_there_is_seldom_taken_for_lost(kind: str) -> None:
     rng, plan = np.random.default_rng(4), Plan(14, 14, earlier=14, controls=2)

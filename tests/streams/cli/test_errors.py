@@ -184,6 +184,7 @@ def test_an_error_is_one_line_that_says_what_and_a_status(
     assert line.startswith("error: " + place.fill(message))
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_not_there_is_one_line(alarms: Path) -> None:
     commands = [
         ("worker", "--broker", NOTHING_LISTENS),

@@ -349,6 +349,7 @@ def test_no_series_grows_without_bounds_or_names_a_bed_or_device(ward: Files) ->
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "log", "count"),
     [

@@ -39,6 +39,7 @@ def assert_described(described: Any, path: str, status: int, content: Any) -> No
     Draft202012Validator(schema | {"components": strict(described["components"])}).validate(content)
 
 
+@pytest.mark.slow
 def test_everything_served_under_api_is_described_and_nothing_else(
     site: Site, described: Any
 ) -> None:

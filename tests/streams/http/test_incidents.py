@@ -68,6 +68,7 @@ def from_files(at: int) -> Incident:
     return analyse(as_recorded(), question, Policy(), goes_on=True)
 
 
+@pytest.mark.slow
 def test_the_answer_is_that_of_the_command_on_the_same_records(answer: dict[str, Any]) -> None:
     expected = as_json(from_files(UNTIL), as_recorded())
     assert list(answer) == list(expected)
@@ -104,6 +105,7 @@ def test_nobody_is_named(site: Site, answer: dict[str, Any]) -> None:
     assert not [one for one in BANNED if one in text.lower()]
 
 
+@pytest.mark.slow
 def test_without_beds_no_bed_device_or_alarm_is_named() -> None:
     recorded = as_recorded()
     with Site(FakeWorker(simulated()), WebSettings(show_beds=False)) as site:
@@ -244,6 +246,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "history"
 
 
+@pytest.mark.slow
 def test_an_archive_answers_what_is_older_and_gives_the_hours_to_compare_with(
     archive: Path,
 ) -> None:

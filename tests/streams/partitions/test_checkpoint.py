@@ -60,6 +60,7 @@ def test_a_crash_between_any_two_records_restores_a_past_state_and_ends_with_the
     assert latest_episodes(hospital.sent) == latest_episodes(whole(source).outbox.emit().records)
 
 
+@pytest.mark.slow
 def test_a_crash_after_each_record_of_a_checkpoint_loses_no_state_and_no_episode() -> None:
     """Every place to crash, one after the other: among shards, before and after the manifest, among
     episodes and deletions.
@@ -177,6 +178,7 @@ def size(plan: Plan) -> int:
     return sum(len(value or b"") for _, value in plan.shards)
 
 
+@pytest.mark.slow
 def test_a_long_run_with_a_crash_after_every_checkpoint_keeps_all_numbers() -> None:
     source, log = long_source(), Log()
     straight, crashing, checkpoints = (
@@ -197,6 +199,7 @@ def test_a_long_run_with_a_crash_after_every_checkpoint_keeps_all_numbers() -> N
     assert sum(source.ends.values()) > 3000
 
 
+@pytest.mark.slow
 def test_most_checkpoints_of_a_large_state_store_little_of_it() -> None:
     partition, checkpoints, sizes = new_partition(), Checkpoints("w"), []
     for records in slices(long_source(), 300):

@@ -119,6 +119,7 @@ def test_reports_of_any_numbers_from_the_setting_on_differ_by_groups_of_that_siz
     assert hours == [3 * 24.0 * beds for beds in (9, 8, 6, 6, 0)]
 
 
+@pytest.mark.slow
 def test_every_day_of_the_pages_week_is_made_of_hours_of_the_report(tmp_path: Path) -> None:
     """Both publish sums over hours of enough clinicians, and so is the difference of the two."""
     published = 0
@@ -156,7 +157,7 @@ def test_a_person_with_two_names_counts_once(tmp_path: Path, standing: bool) -> 
 
 
 def test_a_person_with_the_names_of_two_keys_counts_once(tmp_path: Path) -> None:
-    place = Place(units={"MICU": 3}, rekeyed=True, alarms_a_day=2000)
+    place = Place(units={"MICU": 3}, rekeyed=True, alarms_a_day=2000, days=15)
     for fewest in (4, 6):
         hours, duty = by_hour(place, tmp_path / str(fewest), fewest)
         assert (sum(map(sum, hours)), duty) == (0, 0)
@@ -238,9 +239,10 @@ def test_two_reports_differ_by_whole_hours_of_at_least_five_clinicians(tmp_path:
     assert steps == {0.0, 6.0}
 
 
+@pytest.mark.slow
 def test_a_day_at_the_edge_of_a_span_adds_the_same_as_within_one(tmp_path: Path) -> None:
     """Otherwise two reports would tell of the one stretch or flood that midnight cuts."""
-    place = Place(units={"MICU": 6}, alarms_a_day=8000)
+    place = Place(units={"MICU": 6}, alarms_a_day=8000, days=12)
     archive = place.archived(tmp_path / "archive")
 
     def above(begin: int, end: int, key: str) -> float:
