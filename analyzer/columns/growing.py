@@ -33,12 +33,18 @@ class Growing:
         if size <= self.size:
             return
         self.size = max(size, self.size + self.size // 8, 1024)
-        for name, (type_, fill) in self._columns.items():
-            old = getattr(self, name)
-            of_one = np.dtype(type_)
-            new = np.empty((self.size, *of_one.shape), dtype=of_one.base)
-            new[: len(old)], new[len(old) :] = old, fill
-            setattr(self, name, new)
+        for name, (_, fill) in self._columns.items():
+            # Without the attribute, the column has one reference, as `resize` demands.
+            column = self.__dict__.pop(name)
+            before, shape = len(column), (self.size, *column.shape[1:])
+            try:  # in place: a long column keeps its pages, and leaves no hole in the heap
+                column.resize(shape)
+            except ValueError:  # somebody else refers to it
+                new = np.empty(shape, dtype=column.dtype)
+                new[:before] = column
+                column = new
+            column[before:] = fill
+            setattr(self, name, column)
 
     def empty(self) -> None:
         """Remove all entries and release their memory."""

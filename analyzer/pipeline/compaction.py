@@ -52,11 +52,7 @@ def compact(state: State, at_once: bool = False) -> bool:
     state.cover.renumber(moved_units)
     state.response_times.renumber(moved_units)
     state.overload.renumber(moved_units, moved_clinicians)
-    state.unclassified = {
-        int(moved_units[unit]): rows
-        for unit, rows in state.unclassified.items()
-        if moved_units[unit] >= 0
-    }
+    state.unclassified.renumber(moved_units)
     _renumber_rows(state, moved_units, moved_bed_names)
     state.facilities.compacted()
     state.head_changed = True

@@ -72,8 +72,7 @@ def drop(state: State, numbers: Numbers) -> None:
         state.cover.remove_after(unit, NOTHING_YET)
     observed = state.response_times.units()
     state.response_times.drop([unit for unit in observed if units[unit][0] in chosen])
-    for unit in [unit for unit in state.unclassified if units[unit][0] in chosen]:
-        del state.unclassified[unit]
+    state.unclassified.drop([unit for unit in state.unclassified if units[unit][0] in chosen])
     for number in chosen:
         state.overload.drop(number)
         state.facilities.drop(number)

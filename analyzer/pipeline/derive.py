@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from itertools import pairwise
 
 import numpy as np
@@ -197,16 +196,11 @@ def reclassify(state: State) -> None:
     table, statics, cover, policy = state.table, state.statics, state.cover, state.policy
     again: list[int] = []
     for unit, moments in _by_unit(cover.came).items():
-        unclassified = state.unclassified.get(unit)
-        if not unclassified:
-            continue
         for since, until in _joined(moments, policy.cover):
-            low = bisect_left(unclassified, (since - policy.action_window, -1))
-            high = bisect_left(unclassified, (until - policy.action_window + 1, -1), lo=low)
-            if low < high:
-                again += [row for _, row in unclassified[low:high]]
-                # those that stay unclassified are entered again by `finalise`
-                del unclassified[low:high]
+            # those that stay unclassified are entered again by `finalise`
+            again += state.unclassified.take(
+                unit, since - policy.action_window, until - policy.action_window
+            )
     if again:
         rows = np.array(again, dtype=np.int64)
         rows = rows[table.rule[rows] == NOTHING_KNOWN]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -48,14 +47,8 @@ def finalise(state: State) -> Finished:
 
 def _note_unclassified(state: State, rows: Numbers) -> None:
     """Remember rows of class `unknown`, for when their unit gets coverage."""
-    units = state.statics.unit[state.table.static[rows]].tolist()
-    for one, unit in zip(
-        zip(state.table.end[rows].tolist(), rows.tolist(), strict=True), units, strict=True
-    ):
-        unclassified = state.unclassified.setdefault(unit, [])
-        index = bisect_left(unclassified, one)
-        if index == len(unclassified) or unclassified[index] != one:
-            unclassified.insert(index, one)
+    units = state.statics.unit[state.table.static[rows]]
+    state.unclassified.add_all(units, state.table.end[rows], rows)
 
 
 def _digests(state: State, rows: Numbers) -> Marks:

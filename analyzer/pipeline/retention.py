@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import compress
 
 import numpy as np
 
@@ -149,15 +148,12 @@ def _sweep(state: State) -> None:
     used = distinct(np.concatenate([table.team[rows], table.recipients[rows]]))
     if len(state.teams.all) > 2 * len(used) + SPARE:
         keep_teams(state)
-    for unit, unclassified in list(state.unclassified.items()):
-        rows = np.array([row for _, row in unclassified], dtype=np.int64)
+    for unit in list(state.unclassified):
+        ends, rows = state.unclassified.entries(unit)
         same = (
             (table.rule[rows] == NOTHING_KNOWN)
             & (table.static[rows] >= 0)
-            & (table.end[rows] == [end for end, _ in unclassified])
+            & (table.end[rows] == ends)
         )
         same[same] = state.statics.unit[table.static[rows[same]]] == unit
-        if same.any():
-            state.unclassified[unit] = list(compress(unclassified, same.tolist()))
-        else:
-            del state.unclassified[unit]
+        state.unclassified.keep(unit, same)

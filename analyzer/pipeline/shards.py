@@ -322,12 +322,8 @@ def _complete(state: State, rows: Numbers) -> None:
     rows = rows[table.start[rows] != NEVER]
     state.listing.add(rows, statics.bed[table.static[rows]])
     unclassified = rows[(table.digest[rows] != 0) & (table.rule[rows] == NOTHING_KNOWN)]
-    for row, unit in zip(
-        unclassified.tolist(), statics.unit[table.static[unclassified]].tolist(), strict=True
-    ):
-        state.unclassified.setdefault(unit, []).append((int(table.end[row]), row))
-    for of_unit in state.unclassified.values():
-        of_unit.sort()
+    units = statics.unit[table.static[unclassified]]
+    state.unclassified.load(units, table.end[unclassified], unclassified)
 
 
 def _reclassify(state: State) -> None:

@@ -24,6 +24,7 @@ from analyzer.pipeline.response_times import ResponseTimes
 from analyzer.pipeline.responses import BedResponses
 from analyzer.pipeline.roster import Roster, Teams
 from analyzer.pipeline.table import Table
+from analyzer.pipeline.unclassified import Unclassified
 
 
 class Times(Growing):
@@ -60,10 +61,7 @@ class State:
         self.overload = OverloadLog(policy.overload)
         self.head_changed = False
         """Whether the head shard (watermarks, response times, ...) differs from what is stored."""
-        self.unclassified: dict[int, list[tuple[int, int]]] = {}
-        """By unit: (end, row) of final alarms of class `unknown`, sorted: to be reclassified when
-        the unit gets coverage.
-        """
+        self.unclassified = Unclassified()
         self.recipients_dropped = 0
         """Recipients that did not count: see `roster.MOST_RECIPIENTS`."""
         self.names_kept = 0
