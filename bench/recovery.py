@@ -15,6 +15,7 @@ from streams.settings import Settings
 FACILITIES = 60  # a day of them has about a million alarms, all within the horizon
 _ASSIGNMENTS = 435  # of one facility and day
 _TAIL = 50  # 1/50 of the input arrives after the checkpoint, just before the kill
+_SENT = 2.0  # seconds from a commit until its episodes are sent and freed memory is given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def measure(broker: kafka.BenchKafka, folder: Path, alarms: int, limit: float) -
         ends = kafka.produce(broker.settings, load, islice(rows, early))
         wait_until_idle([first], time.time() + limit)
         _wait_until_stored(broker.settings, group, ends, limit)
+        time.sleep(_SENT)
         full = first.rss_mb
         kafka.produce(broker.settings, load, islice(rows, early, None))
         wait_until_idle([first], time.time() + limit)

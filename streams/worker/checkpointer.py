@@ -24,6 +24,7 @@ from streams.partitions.held import Held
 from streams.partitions.pressure import Pressure
 from streams.partitions.sealing import CLEAR, Sealing
 from streams.settings import Settings
+from streams.worker.freed_memory import give_back
 from streams.worker.holder import Holder
 from streams.worker.reader import Reader
 from streams.worker.sink import Sink
@@ -84,6 +85,7 @@ class Checkpointer:
     async def checkpoint(self) -> None:
         """Store every partition that changed, and emit its pending records."""
         async with self._storing:
+            stored = False
             for number in list(self._holder.held):
                 held = self._holder.held.get(number)
                 if held is None or held.failed or monotonic() < held.not_before:
@@ -93,6 +95,9 @@ class Checkpointer:
                     await self._store(held)
                     held.partition.outbox.emitted()
                     self._reader.press()
+                    stored = True
+            if stored:
+                give_back()  # plans and sent episodes, and what was read since the last checkpoint
 
     async def checkpoint_within(self, seconds: float) -> bool:
         """Start a checkpoint and wait at most `seconds` for it; returns whether it completed.
