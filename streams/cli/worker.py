@@ -15,7 +15,12 @@ from streams.cli.console import (
     load_settings,
     shown_as,
 )
+from streams.cli.without import without
 from streams.files.uncollected import uncollected
+
+_UNUSED = ("rich", "colorama", "better_exceptions", "greenlet")
+"""What structlog colours its lines with on a developer's console, and keeps contexts in."""
+_KERBEROS = ("gssapi",)
 
 
 class Clock(StrEnum):
@@ -45,22 +50,22 @@ def worker(
 
     Example: alarm-fatigue worker --broker 127.0.0.1:9092 --port 9464
     """
-    with uncollected():
-        from streams.settings import SettingsError
-        from streams.worker.run import WorkerError, run
-
-    settings = load_settings(
-        config,
-        pseudonyms=shown_as(pseudonyms),
-        broker=broker,
-        clock=clock and clock.value,
-        group=group,
-        web=_web(host, port),
-    )
-    try:
-        run(settings)
-    except (WorkerError, SettingsError) as error:
-        fail(error)
+    with uncollected():  # `run` begins to collect
+        settings = load_settings(
+            config,
+            pseudonyms=shown_as(pseudonyms),
+            broker=broker,
+            clock=clock and clock.value,
+            group=group,
+            web=_web(host, port),
+        )
+        with without(*_UNUSED, *(() if settings.kafka.sasl_mechanism == "GSSAPI" else _KERBEROS)):
+            from streams.settings import SettingsError
+            from streams.worker.run import WorkerError, run
+        try:
+            run(settings)
+        except (WorkerError, SettingsError) as error:
+            fail(error)
 
 
 def _web(host: str | None, port: int | None) -> dict[str, Any] | None:
