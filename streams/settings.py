@@ -228,7 +228,7 @@ class Settings(BaseSettings):
     group: str = Field(
         "alarm-fatigue",
         description="consumer group, and prefix of the worker's own topics",
-        pattern=r"^[\w.-]{1,100}$",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
     )
     instance: str | None = Field(
         None, description="this worker's fixed name in the group (static membership)"

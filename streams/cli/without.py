@@ -1,7 +1,8 @@
-"""Without: imports libraries as if optional modules of theirs were not installed."""
+"""Without: imports libraries without what they load only for uses that a command does not have."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,3 +23,23 @@ def without(*names: str) -> Iterator[None]:
         for name in absent:
             if modules.get(name, name) is None:
                 del modules[name]
+
+
+@contextmanager
+def without_authorities() -> Iterator[None]:
+    """Let TLS contexts made within trust no certificate authority of this machine.
+
+    aiohttp makes its default contexts when it is imported, and reads all certificates for each.
+    Only for commands without a client of aiohttp: theirs would refuse every server's certificate.
+    """
+    places = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # OpenSSL's own variables
+    before = {place: os.environ.get(place) for place in places}
+    os.environ.update(dict.fromkeys(places, os.devnull))
+    try:
+        yield
+    finally:
+        for place, value in before.items():
+            if value is None:
+                del os.environ[place]
+            else:
+                os.environ[place] = value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,12 +17,14 @@ from streams.cli.console import (
     load_settings,
     shown_as,
 )
-from streams.cli.without import without
+from streams.cli.without import without, without_authorities
 from streams.files.uncollected import uncollected
 
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
 _UNUSED = ("rich", "colorama", "better_exceptions", "greenlet")
-"""What structlog colours its lines with on a developer's console, and keeps contexts in."""
-_KERBEROS = ("gssapi",)
+"""structlog colours lines with them on a developer's console, or keeps contexts in greenlets."""
 
 
 class Clock(StrEnum):
@@ -59,13 +63,25 @@ def worker(
             group=group,
             web=_web(host, port),
         )
-        with without(*_UNUSED, *(() if settings.kafka.sasl_mechanism == "GSSAPI" else _KERBEROS)):
+        with _without_unused(settings):
             from streams.settings import SettingsError
             from streams.worker.run import WorkerError, run
         try:
             run(settings)
         except (WorkerError, SettingsError) as error:
             fail(error)
+
+
+@contextmanager
+def _without_unused(settings: Settings) -> Iterator[None]:
+    """Import what a worker with `settings` uses."""
+    with ExitStack() as stack:
+        stack.enter_context(without(*_UNUSED))
+        if settings.kafka.sasl_mechanism != "GSSAPI":
+            stack.enter_context(without("gssapi"))
+        if settings.alertmanager.url is None:  # the only server that a worker is a client of
+            stack.enter_context(without_authorities())
+        yield
 
 
 def _web(host: str | None, port: int | None) -> dict[str, Any] | None:

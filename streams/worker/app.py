@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 from faust.web.drivers.aiohttp import Web
+from faust.web.views import View
 
 from analyzer import TOPICS, Topic
 from streams import __version__
@@ -150,6 +151,23 @@ class App(faust.App):
 
     def _create_directories(self) -> None:
         """None: state lives in Kafka."""
+
+    def _init_fixups(self) -> list[Any]:
+        """None, and no look for them in every installed distribution: they are for Django."""
+        return []
+
+    def page(self, path: str, *, base: type[View] = View) -> Callable[[Any], type[View]]:
+        """Serve `path` by a function. Faust would also register it for the discovery of apps, and
+        read the source of each page for it.
+        """
+
+        def add(answer: Any) -> type[View]:
+            view: type[View] = base.from_handler(answer)
+            view.view_name, view.view_path = view.__name__, path
+            self.web.add_view(view)
+            return view
+
+        return add
 
     async def on_start(self) -> None:
         await super().on_start()
