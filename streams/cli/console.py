@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from streams.formats.alarm_names import speak
 from streams.formats.texts import printable
 from streams.formats.times import parse_duration, parse_time
 
@@ -67,6 +66,7 @@ def fail(error: object, status: int = FAILED) -> NoReturn:
 
 
 def load_settings(config: Path | None, **overrides: Any) -> Settings:
+    from streams.formats.alarm_names import speak
     from streams.settings import SettingsError, load
 
     try:

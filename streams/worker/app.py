@@ -11,12 +11,10 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-import faust
 import numpy as np
 import numpy.typing as npt
 import structlog
 from faust.web.drivers.aiohttp import Web
-from faust.web.views import View
 
 from analyzer import TOPICS, Topic
 from streams import __version__
@@ -74,6 +72,7 @@ from streams.worker.lookout import Lookout
 from streams.worker.reader import Reader
 from streams.worker.rivals import LOOK_SECONDS, Rivals
 from streams.worker.sink import Sink
+from streams.worker.unscanned import Unscanned
 from streams.worker.work import Parts, Work
 
 TICK_SECONDS = 1.0
@@ -128,7 +127,7 @@ class Site(Web):
         )
 
 
-class App(faust.App):
+class App(Unscanned):
     """A Faust app that stores its state before it releases its partitions."""
 
     work: Work
@@ -151,23 +150,6 @@ class App(faust.App):
 
     def _create_directories(self) -> None:
         """None: state lives in Kafka."""
-
-    def _init_fixups(self) -> list[Any]:
-        """None, and no look for them in every installed distribution: they are for Django."""
-        return []
-
-    def page(self, path: str, *, base: type[View] = View) -> Callable[[Any], type[View]]:
-        """Serve `path` by a function. Faust would also register it for the discovery of apps, and
-        read the source of each page for it.
-        """
-
-        def add(answer: Any) -> type[View]:
-            view: type[View] = base.from_handler(answer)
-            view.view_name, view.view_path = view.__name__, path
-            self.web.add_view(view)
-            return view
-
-        return add
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -245,7 +227,7 @@ def create_app(
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
     slices = app.topic(*map(app.names.called, TOPICS), schema=Slices(), acks=False)
-    app.agent(slices, name="slices", concurrency=1)(work.reader.consume)
+    app.agent(slices, name="slices")(work.reader.consume)
     app.timer(interval=TICK_SECONDS, name="tick")(work.tick)
     app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(
         work.checkpointer.checkpoint
