@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from streams.formats.alarm_names import speak
 from streams.formats.texts import printable
 from streams.formats.times import parse_duration, parse_time
 
@@ -66,7 +67,6 @@ def fail(error: object, status: int = FAILED) -> NoReturn:
 
 
 def load_settings(config: Path | None, **overrides: Any) -> Settings:
-    from streams.formats.alarm_names import speak
     from streams.settings import SettingsError, load
 
     try:
