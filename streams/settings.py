@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import time as time_of_day
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -205,6 +207,10 @@ class CalendarSettings(BaseModel):
         return self
 
 
+_CONTENT: ContextVar[Mapping[str, Any]] = ContextVar("content", default=MappingProxyType({}))
+"""The file that `load` has read."""
+
+
 class Settings(BaseSettings):
     """All settings. Durations are written as 15s, 10m, 12h."""
 
@@ -222,7 +228,7 @@ class Settings(BaseSettings):
     group: str = Field(
         "alarm-fatigue",
         description="consumer group, and prefix of the worker's own topics",
-        pattern=r"^[\w.-]{1,100}$",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
     )
     instance: str | None = Field(
         None, description="this worker's fixed name in the group (static membership)"
@@ -290,6 +296,18 @@ class Settings(BaseSettings):
     paging: PagingSettings = PagingSettings()
     policy: Annotated[Policy, Spelled()] = Policy()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes them by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        content = InitSettingsSource(settings_cls, init_kwargs=dict(_CONTENT.get()))
+        return init_settings, env_settings, content
+
     @property
     def names(self) -> AlarmNames:
         """What people here call alarm types. Raises `ValueError` if the file cannot be used."""
@@ -317,26 +335,13 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
     content = _read(path) if path else {}
     _refuse_unknown_variables()
 
-    class FromFile(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes them by name
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return (
-                init_settings,
-                env_settings,
-                InitSettingsSource(settings_cls, init_kwargs=content),
-            )
-
+    in_file = _CONTENT.set(content)
     try:
-        return FromFile(**{name: value for name, value in overrides.items() if value is not None})
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(one) for one in error.errors())) from None
+    finally:
+        _CONTENT.reset(in_file)
 
 
 def _refuse_unknown_variables() -> None:

@@ -5,6 +5,7 @@ Commands are imported when they are called (see `streams.cli.later`).
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -15,6 +16,8 @@ from streams.cli.later import Later, lazily
 from streams.extras import lacking
 
 FAILED, WRONG = 1, 2
+_BETWEEN_COLLECTIONS = 50_000
+"""Objects. Python itself looks for garbage after each 700: a twelfth of the time of `--help`."""
 
 COMMANDS = {
     "worker": Later(
@@ -119,6 +122,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """The command `alarm-fatigue`."""
+    gc.set_threshold(_BETWEEN_COLLECTIONS, 10, 10)
     try:
         app()
     except BrokenPipeError:  # `| head` has seen enough

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +17,14 @@ from streams.cli.console import (
     load_settings,
     shown_as,
 )
+from streams.cli.without import without, without_authorities
 from streams.files.uncollected import uncollected
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+_UNUSED = ("rich", "colorama", "better_exceptions", "greenlet")
+"""structlog colours lines with them on a developer's console, or keeps contexts in greenlets."""
 
 
 class Clock(StrEnum):
@@ -45,22 +54,34 @@ def worker(
 
     Example: alarm-fatigue worker --broker 127.0.0.1:9092 --port 9464
     """
-    with uncollected():
-        from streams.settings import SettingsError
-        from streams.worker.run import WorkerError, run
+    with uncollected():  # `run` begins to collect
+        settings = load_settings(
+            config,
+            pseudonyms=shown_as(pseudonyms),
+            broker=broker,
+            clock=clock and clock.value,
+            group=group,
+            web=_web(host, port),
+        )
+        with _without_unused(settings):
+            from streams.settings import SettingsError
+            from streams.worker.run import WorkerError, run
+        try:
+            run(settings)
+        except (WorkerError, SettingsError) as error:
+            fail(error)
 
-    settings = load_settings(
-        config,
-        pseudonyms=shown_as(pseudonyms),
-        broker=broker,
-        clock=clock and clock.value,
-        group=group,
-        web=_web(host, port),
-    )
-    try:
-        run(settings)
-    except (WorkerError, SettingsError) as error:
-        fail(error)
+
+@contextmanager
+def _without_unused(settings: Settings) -> Iterator[None]:
+    """Import what a worker with `settings` uses."""
+    with ExitStack() as stack:
+        stack.enter_context(without(*_UNUSED))
+        if settings.kafka.sasl_mechanism != "GSSAPI":
+            stack.enter_context(without("gssapi"))
+        if settings.alertmanager.url is None:  # the only server that a worker is a client of
+            stack.enter_context(without_authorities())
+        yield
 
 
 def _web(host: str | None, port: int | None) -> dict[str, Any] | None:

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-import faust
 import numpy as np
 import numpy.typing as npt
 import structlog
@@ -73,6 +72,7 @@ from streams.worker.lookout import Lookout
 from streams.worker.reader import Reader
 from streams.worker.rivals import LOOK_SECONDS, Rivals
 from streams.worker.sink import Sink
+from streams.worker.unscanned import Unscanned
 from streams.worker.work import Parts, Work
 
 TICK_SECONDS = 1.0
@@ -127,7 +127,7 @@ class Site(Web):
         )
 
 
-class App(faust.App):
+class App(Unscanned):
     """A Faust app that stores its state before it releases its partitions."""
 
     work: Work
@@ -227,7 +227,7 @@ def create_app(
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
     slices = app.topic(*map(app.names.called, TOPICS), schema=Slices(), acks=False)
-    app.agent(slices, name="slices", concurrency=1)(work.reader.consume)
+    app.agent(slices, name="slices")(work.reader.consume)
     app.timer(interval=TICK_SECONDS, name="tick")(work.tick)
     app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(
         work.checkpointer.checkpoint

@@ -112,14 +112,15 @@ class Worker(FaustWorker):  # type: ignore[misc]  # mode gives it no types
 
 
 def spare_the_collector() -> None:
-    """Make the garbage collector run less often.
+    """Make the garbage collector run less often, and never visit what exists now.
 
     Slices create millions of short-lived tuples, none of them in a cycle, and each collection
-    visits all live objects.
+    visits all live objects. What importing leaves in cycles, 2,000 objects, stays: to find it takes
+    as long as a tenth of the start.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(250_000, 20, 50)
+    gc.enable()
 
 
 def _checked(settings: Settings) -> tuple[int, dict[str, int], list[Finding], list[Version]]:

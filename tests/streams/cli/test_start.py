@@ -26,14 +26,24 @@ SETTINGS = {"pydantic", "pydantic_settings", "yaml"}
 SERVICE = {"analyzer.engine", "analyzer.pipeline", "streams.settings", "streams.worker"}
 """Parts of the service that take a tenth of a second or more."""
 
+OPTIONAL = {"rich", "pygments", "colorama", "greenlet", "gssapi"}
+"""What libraries of the worker import where it is installed, for uses that the worker does not have
+or does not always have.
+"""
+UNUSED = {
+    *("numpy.ma", "numpy.polynomial", "numpy.random", "numpy.testing"),
+    *("faust.cli", "faust.livecheck", "streams.demo", "streams.simulator", "streams.report"),
+    *("analyzer.hl7", "analyzer.incident", "analyzer.whatif", "streams.hl7", "polars"),
+}
+
 _SAY = """
 import sys
 from streams.cli.main import app
 try:
     app(sys.argv[1:])
 except SystemExit as exit:
-    assert not exit.code, exit.code
-print(*sys.modules, file=sys.stderr)
+    code = exit.code or 0
+print(code, *sys.modules, file=sys.stderr)
 """
 
 ALARM = (
@@ -43,8 +53,10 @@ ALARM = (
 )
 
 
-def imported(tmp_path: Path, *arguments: str) -> set[str]:
-    """The modules, and their top-level packages, in memory once a command has ended well."""
+def imported(tmp_path: Path, *arguments: str, ends: int = 0) -> set[str]:
+    """The modules, and their top-level packages, in memory once a command has ended with the status
+    `ends`.
+    """
     done = subprocess.run(
         [sys.executable, "-c", _SAY, *arguments],
         capture_output=True,
@@ -56,7 +68,8 @@ def imported(tmp_path: Path, *arguments: str) -> set[str]:
             "PATH": "/usr/bin:/bin",
         },
     )
-    modules = done.stderr.split()
+    code, *modules = done.stderr.splitlines()[-1].split()
+    assert int(code) == ends, done.stderr
     return {*modules, *(one.partition(".")[0] for one in modules)}
 
 
@@ -92,6 +105,25 @@ def test_help_of_a_command_imports_neither_settings_nor_figures(
     """Pydantic and msgspec may be there: Typer uses the one, times are read by the other."""
     heavy = WORKERS | SERVICE | (FIGURES - {"msgspec"}) | {"pydantic_settings", "yaml"}
     assert imported(tmp_path, *words, "--help") & heavy == set()
+
+
+def test_a_worker_imports_what_it_uses(tmp_path: Path) -> None:
+    found = imported(tmp_path, "worker", "--broker", "127.0.0.1:1", ends=1)  # no broker is there
+    assert found & (OPTIONAL | UNUSED) == set()
+    assert found >= WORKERS | SETTINGS | {"analyzer.engine", "streams.worker.app"}
+
+
+def test_a_worker_is_put_together_without_a_look_at_sources_and_distributions() -> None:
+    """Faust's own decorators look through the sources of all modules."""
+    put_together = (
+        "import inspect, importlib.metadata, streams.settings, streams.worker.app as made; "
+        "importlib.metadata.entry_points = lambda *_, **__: 1 / 0; "
+        "app = made.create_app(streams.settings.load()); "
+        "assert list(app.agents) == ['slices'], app.agents; "
+        "assert len(app._app_tasks) == 2, app._app_tasks; "
+        "assert not inspect.modulesbyfile"
+    )
+    assert "streams.worker.unscanned" in loaded(put_together)
 
 
 def test_config_check_imports_the_settings_alone(tmp_path: Path) -> None:
