@@ -173,7 +173,7 @@ def two_of_each(project: Project, folder: Path, sent: Counts) -> Counts:
     peers = '"peers":'
     for port in (9093, 9193, 9293):
         eventually(lambda port=port: ask(port, "/api/v2/status")[1].count('"address"') == 3, peers)
-    hospital.wait_until_current()
+    hospital.wait_until_current((hospital.PROMETHEUS, second), (9093, 9193, 9293))
     for name in ("prometheus", "alertmanager-2"):
         project.run("stop", name)
     more = overloaded(folder, "C")
