@@ -92,6 +92,21 @@ def test_facilities_that_are_complete_are_answered_meanwhile() -> None:
         assert site.get("/api/v1/unit?facility=H02&unit=CCU").json == {"error": SAYS}
 
 
+def test_metrics_hold_no_watermark_that_would_accuse_a_feed() -> None:
+    worker = half(troubled())
+
+    def watermarks() -> list[str]:
+        name = "alarm_fatigue_watermark_timestamp_seconds{"
+        lines = site.get("/metrics").body.decode().splitlines()
+        return [line.partition("}")[0] for line in lines if line.startswith(name)]
+
+    with Site(worker) as site:
+        of = 'alarm_fatigue_watermark_timestamp_seconds{facility="'
+        assert watermarks() == [f'{of}H"']
+        finish(worker)
+        assert watermarks() == [f'{of}H"', f'{of}H01"']
+
+
 def test_readers_of_complete_facilities_get_their_findings() -> None:
     worker = half(troubled())
     finder = Finder(worker, Policy(), reuse=0.0)
