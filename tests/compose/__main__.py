@@ -138,7 +138,7 @@ def check(engine: Engine, folder: Path, commit: str | None, parts: str) -> int:
             print(f"--- {one.service}-{one.number}\n{engine.logs(one.id)[-3000:]}")
         raise
     finally:
-        project.down("--volumes")
+        project.clear()
     return 0
 
 

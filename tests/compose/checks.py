@@ -50,7 +50,7 @@ def clear_errors(project: Project) -> None:
     done = project.try_to("up", "--detach", "--no-deps", "pages", "worker")
     assert done.returncode, "a secret that is missing is not noticed"
     assert "pseudonym_key" in done.stdout + done.stderr, done.stderr
-    project.down()
+    project.clear()
     key.write_text(good)
     key.chmod(0o640)
 
@@ -302,5 +302,6 @@ def everything(project: Project, folder: Path, earlier: str | None, say: Say) ->
 def ha_alone(project: Project, folder: Path, say: Say) -> None:
     """The check of compose.ha.yml and no other. Raises `AssertionError` if it fails."""
     project.make_secrets()
+    project.clear()
     two_of_each(project, folder, {})
     say("compose.ha.yml: one page each while a Prometheus and an Alertmanager are down")
