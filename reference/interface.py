@@ -56,6 +56,12 @@ SECURITY = {
 }
 
 
+_NO_STATE = "The worker has no partitions yet"
+_RECOMPUTED = (
+    f"{_NO_STATE}, or it recomputes the state that the answer needs, and `error` says how far it is"
+)
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a query."""
@@ -94,7 +100,7 @@ class Operation:
     not_found: str | None = None
     tagged: bool = True
     needs_state: bool = True
-    unavailable: str = "The worker has no partitions yet"
+    unavailable: str = _NO_STATE
 
     def described(self, schemas: Mapping[type, Any]) -> dict[str, Any]:
         def with_body(description: str, of: type) -> dict[str, Any]:
@@ -273,8 +279,7 @@ OPERATIONS = {
         "clinicians. It is input to a review, never its verdict",
         not_found="There is no such unit or bed here, it is too old for what is held, or too few "
         "clinicians stand behind it",
-        unavailable="The worker has no partitions yet, or another answer is being worked out: see "
-        "Retry-After",
+        unavailable=f"{_RECOMPUTED}; or another answer is being worked out. See Retry-After",
     ),
 }
 

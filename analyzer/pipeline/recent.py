@@ -132,6 +132,13 @@ class Recent:
                     self._types[facility] = self._types.get(facility, 0) + 1
             self._offsets[key].append((self._minute, offset))
 
+    def clear(self) -> None:
+        """Forget everything: what was read did not happen lately."""
+        self._counts.clear()
+        self._offsets.clear()
+        self._types.clear()
+        self._minute = self.since = None
+
     def drop(self, facility: str) -> None:
         """Forget a facility."""
         for counts in self._counts.values():

@@ -200,7 +200,7 @@ def _proof(
     left: dict[str, Found],
 ) -> dict[str, Any]:
     """The proof: what was removed where, and what remains until retention or others remove it."""
-    from streams.cli.forgotten import in_audit, in_translation
+    from streams.cli.forgotten import in_audit, in_other_states, in_translation
     from streams.kafka.state_version import checkpoint_topic
     from streams.kafka.topics import plans
 
@@ -239,6 +239,7 @@ def _proof(
         "removed": files,
         "left": [
             *records,
+            *in_other_states(settings),
             {
                 "state": "hl7 translate",
                 "records": in_translation(settings, subject, topics),

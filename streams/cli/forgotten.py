@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
+CLEAN = "alarm-fatigue state clean --older-than 0s --yes"
+"""Deletes the states of other versions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A facility, or one clinician of it."""
@@ -131,6 +135,33 @@ def in_state(settings: Settings, subject: Subject, topics: Mapping[str, int]) ->
         replaced += len(records.keys() - found.records)
         reached[number] = found.next_offsets
     return Stored(held._asdict(), waiting, replaced, reached)
+
+
+def in_other_states(settings: Settings) -> list[dict[str, Any]]:
+    """The stored states of other versions of the program, each with what removes a facility or
+    clinician from it. Only programs of that version can read it, so any of them may hold the
+    subject. Raises `FacilitiesError`.
+    """
+    from streams.kafka.facilities import FacilitiesError
+    from streams.kafka.state_version import STATE_VERSION, checkpoint_topic
+    from streams.kafka.topics import TopicsError
+    from streams.kafka.versions import found_versions
+
+    try:
+        found = found_versions(settings)
+    except TopicsError as error:
+        raise FacilitiesError(str(error)) from None
+    return [
+        {
+            "state": f"version {one.version}",
+            "state_topic": checkpoint_topic(settings.group, one.version),
+            "records": one.records,
+            "workers": one.members,
+            "removed_by": "its workers, which read this command as well" if one.members else CLEAN,
+        }
+        for one in found
+        if one.version != STATE_VERSION and one.records
+    ]
 
 
 def in_translation(settings: Settings, subject: Subject, topics: Mapping[str, int]) -> int:

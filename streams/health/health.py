@@ -113,6 +113,8 @@ class Health:
         offsets: list[ClockOffset] = []
         since: list[int] = []
         for one in held:
+            if one.recomputing is not None:
+                continue  # it reads the past, of which nothing is true of the last 10 min
             if max_ahead is not None:
                 marks = one.engine.watermarks().items()
                 ahead |= {name: (mark - ms) / 1000 for name, mark in marks if mark - ms > max_ahead}

@@ -22,6 +22,7 @@ from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.health.health import Health
 from streams.health.summary import currency, facility_document
 from streams.http.answers import Answer, NotHere, QueryError
+from streams.http.completeness import Half
 from streams.http.documents.board import (
     MOST_CLINICIANS,
     MOST_UNITS,
@@ -119,6 +120,8 @@ class View:
     """
     failed: dict[str, Exception]
     """Facilities left out because their answer could not be worked out, and why."""
+    half: Half | None
+    """The state if it was incomplete when it was measured."""
     answers: dict[object, Answer] = field(default_factory=dict)
 
 
@@ -201,13 +204,16 @@ class Board:
         return replace(view.head, currency=self._currency(view.known.within(scope), scope))
 
     async def unit(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
-        """One unit with its history. Raises `QueryError`, `NotHere`, `Elsewhere`."""
+        """One unit with its history.
+
+        Raises `QueryError`, `NotHere`, `Elsewhere`, `Incomplete`.
+        """
         key = _key(given)
         scope.expect(*key)
         view = await self._current()
         unit = next((unit for of, unit in view.units if of == key), None)
         if unit is None:
-            raise NotHere(NO_SUCH_UNIT)
+            raise _unknown(key, view)
         if (asked := ("unit", key, scope)) not in view.answers:
             head = self._head_of(view, scope)
             found = UnitHistory(
@@ -229,14 +235,17 @@ class Board:
         return view.answers[asked]
 
     async def clinicians(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
-        """The clinicians of one unit. Raises `QueryError`, `NotHere`, `Elsewhere`."""
+        """The clinicians of one unit.
+
+        Raises `QueryError`, `NotHere`, `Elsewhere`, `Incomplete`.
+        """
         key = _key(given)
         scope.expect(*key)
         if not self._names.shown:
             raise NotHere("metrics.clinicians is off: this worker shows units only")
         view = await self._current()
         if key not in view.people and not any(key == of for of, _ in view.units):
-            raise NotHere(NO_SUCH_UNIT)
+            raise _unknown(key, view)
         if key not in view.answers:
             people, calendar = view.people.get(key, []), self._calendars.of(key[0])
             shown = [
@@ -259,10 +268,13 @@ class Board:
         return view.answers[key]
 
     async def now_of(self, key: Key) -> int:
-        """The time (ms) of the facility of a unit that is shown. Raises `NotHere`."""
+        """The time (ms) of the facility of a unit that is shown.
+
+        Raises `NotHere`, `Incomplete`.
+        """
         view = await self._current()
         if not any(key == of for of, _ in view.units):
-            raise NotHere(NO_SUCH_UNIT)
+            raise _unknown(key, view)
         return view.status.now.get(key[0], view.at)
 
     async def _current(self) -> View:
@@ -270,16 +282,17 @@ class Board:
 
     async def _taken(self, _: Sequence[Partition]) -> View:
         moment, at = self._clock(), int(self._wall() * 1000)
+        half = Half.of(self._source)
         measured = await self._exporter.measured(status=True)
         known = self._known(at, moment)  # asks the worker, so it runs in the event loop
         head = self._head(at, known)
-        view = await in_turns(self._thread.submit(self._view, measured, at, head, known))
+        view = await in_turns(self._thread.submit(self._view, measured, at, head, known, half))
         if self._desk is not None:
             _add_takings(view, self._desk)
         self._exporter.unmeasured.record("board", view.failed)
         return view
 
-    def _view(self, of: Measured, at: int, head: Units, known: Known) -> View:
+    def _view(self, of: Measured, at: int, head: Units, known: Known, half: Half | None) -> View:
         """Runs in the board's thread."""
         status = of.status
         assert status is not None
@@ -295,7 +308,7 @@ class Board:
                 of.burdens, status, self._policy, self._names, failed, self._calendars
             )
         ]
-        return View(of, status, at, head, known, units, people, failed)
+        return View(of, status, at, head, known, units, people, failed, half)
 
     def _known(self, at: int, moment: float) -> Known:
         watermarks: dict[str, int] = {}
@@ -369,6 +382,13 @@ def _named(units: Iterable[Unit]) -> set[str]:
     """The clinicians whom the answer about some units names."""
     moves = [unit.relief for unit in units if unit.relief is not None]
     return {name for one in moves for name in (one.giver.clinician, one.taker.clinician)}
+
+
+def _unknown(key: Key, view: View) -> NotHere:
+    """The error for a unit that is not in a view. Raises `Incomplete` if it may come yet."""
+    if view.half is not None:
+        view.half.expect(key[0])
+    return NotHere(NO_SUCH_UNIT)
 
 
 def _key(given: Mapping[str, str]) -> Key:

@@ -12,6 +12,7 @@ from streams.access import EVERYWHERE, Scope
 from streams.files.extent import MOST, TOP
 from streams.files.findings import UnitText, document, suppressed, written
 from streams.http.answers import QueryError
+from streams.http.completeness import Half, Incomplete
 from streams.http.privacy import Privacy
 from streams.metrics.apart import Unmeasured, each_apart
 from streams.metrics.exporter import Source, in_turns
@@ -46,6 +47,31 @@ class Query:
         return cls(window, given.get("facility"), given.get("unit"), int(top))
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The findings of all units. `half`: the state if it was incomplete; those of its partitions
+    that were recomputed are then left out.
+    """
+
+    units: list[UnitText]
+    half: Half | None
+
+    def expect_complete(self, query: Query, scope: Scope) -> None:
+        """Raises `Incomplete` if units that are asked about, and may be shown, are left out."""
+        if self.half is None:
+            return
+        if query.facility is not None or scope.places is None:
+            asked = [query.facility]
+        else:
+            asked = [name for name, _ in scope.places]
+        try:
+            for name in asked:
+                self.half.expect(name)
+        except Incomplete as error:
+            more = "; other facilities can be asked about alone" if query.facility is None else ""
+            raise Incomplete(f"{error}{more}") from None
+
+
 def longest(policy: Policy) -> str:
     """The name of the longest window."""
     return max(policy.windows, key=policy.windows.__getitem__)
@@ -71,27 +97,30 @@ class Finder:
         self._most_units = most_units
         self._unmeasured = Unmeasured(clock) if unmeasured is None else unmeasured
         self.policy = policy
-        self._fresh: Freshness[str, list[UnitText]] = Freshness(
+        self._source = source
+        self._fresh: Freshness[str, Found] = Freshness(
             source, reuse, clock, most=len(policy.windows)
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="findings")
 
     async def find(self, query: Query, scope: Scope = EVERYWHERE) -> bytes:
-        """The answer as JSON, about places of `scope` alone. Raises `Elsewhere`."""
+        """The answer as JSON, about places of `scope` alone. Raises `Elsewhere`, `Incomplete`."""
         scope.expect(query.facility, query.unit)
-        units = [
-            one for one in await self._current(query.window) if scope.holds(one.facility, one.unit)
-        ]
+        found = await self._current(query.window)
+        found.expect_complete(query, scope)
+        units = [one for one in found.units if scope.holds(one.facility, one.unit)]
         return document(units, query.window, self.policy, query.facility, query.unit, query.top)
 
-    async def _current(self, window: str) -> list[UnitText]:
-        async def take(partitions: Sequence[Partition]) -> list[UnitText]:
-            evidence = [one.engine.evidence(self.policy.windows[window]) for one in partitions]
+    async def _current(self, window: str) -> Found:
+        async def take(partitions: Sequence[Partition]) -> Found:
+            half = Half.of(self._source)
+            engines = [one.engine for one in partitions if one.recomputing is None]
+            evidence = [one.evidence(self.policy.windows[window]) for one in engines]
             groups: dict[tuple[str, str], list[int]] = {}
-            for one in partitions:
-                groups |= one.engine.groups()
+            for one in engines:
+                groups |= one.groups()
             found = await in_turns(self._thread.submit(self._units, evidence, window))
-            return [self._shown(unit, groups, window) for unit in found]
+            return Found([self._shown(unit, groups, window) for unit in found], half)
 
         return await self._fresh.get(window, take)
 

@@ -27,6 +27,7 @@ from streams.access import EVERYWHERE, Scope
 from streams.formats.calendars import Calendars
 from streams.formats.times import parse_duration, parse_time
 from streams.http.answers import Answer, NotHere, QueryError
+from streams.http.completeness import expect_complete
 from streams.http.privacy import Privacy
 from streams.metrics.exporter import Source, in_turns
 
@@ -107,7 +108,7 @@ class Incidents:
     async def document(self, given: Mapping[str, str], places: Scope = EVERYWHERE) -> Answer:
         """The answer as JSON, as `incident --json` prints it.
 
-        Raises `QueryError`, `NotHere`, `Elsewhere`, `Busy`.
+        Raises `QueryError`, `NotHere`, `Elsewhere`, `Incomplete`, `Busy`.
         """
         return Answer.of(await self._found(Asked.of(given), places))
 
@@ -153,8 +154,9 @@ class Incidents:
     def _held(self, asked: Asked) -> tuple[Held, Sequence[int]]:
         """A copy of what is held of the facility, and the clinicians behind each hour of the unit.
 
-        Raises `NotHere`, `QueryError`.
+        Raises `NotHere`, `QueryError`, `Incomplete`.
         """
+        expect_complete(self._source, asked.facility)
         for one in self._source.partitions:
             held = one.engine.copied(asked.facility)
             if held is not None:

@@ -18,6 +18,8 @@ from streams.http import visits
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.board import Board, UnitsQuery
 from streams.http.candidate import Candidate
+from streams.http.completeness import RETRY_SECONDS as RECOMPUTED_SECONDS
+from streams.http.completeness import Incomplete
 from streams.http.documents.common import Error
 from streams.http.documents.reader import document as reader_document
 from streams.http.finder import Finder, Query
@@ -102,6 +104,8 @@ def add_findings(
             return _error(error, 400)
         except Elsewhere as error:
             return _error(error, 403)
+        except Incomplete as error:
+            return _later(str(error), RECOMPUTED_SECONDS)
         pieces = (
             answer[begin : begin + _PIECE_BYTES] for begin in range(0, len(answer), _PIECE_BYTES)
         )
@@ -206,10 +210,10 @@ async def _answered(
         return _error(error, 403)
     except NotHere as error:
         return _error(error, 404)
+    except Incomplete as error:
+        return _later(str(error), RECOMPUTED_SECONDS, kind)
     except Busy as error:
-        refused = _error(f"{error}: ask again in {RETRY_SECONDS} s", 503)
-        refused.headers["Retry-After"] = str(RETRY_SECONDS)
-        return refused
+        return _later(f"{error}: ask again in {RETRY_SECONDS} s", RETRY_SECONDS, kind)
     visit.names(answer.names)
     visit.asked = {name: given[name] for name in _TRIED if name in given}
     headers = {"Content-Type": kind, "Vary": "Accept-Encoding"}
@@ -267,6 +271,16 @@ def _error(error: object, status: int) -> Response:
     return Response(
         body=to_json(Error(str(error))) + b"\n", status=status, content_type="application/json"
     )
+
+
+def _later(error: str, seconds: int, kind: str = JSON) -> Response:
+    """The refusal of a request that can be answered later: as a line of text if a page was asked
+    for.
+    """
+    text = f"Not yet: {error}. Reload this page later.\n"
+    refused = Response(text=text, status=503) if kind == HTML else _error(error, 503)
+    refused.headers["Retry-After"] = str(seconds)
+    return refused
 
 
 async def _send(

@@ -74,7 +74,7 @@ class Weeks:
         self._turn = asyncio.Lock()
 
     async def week(self, given: Mapping[str, str], scope: Scope = EVERYWHERE) -> Answer:
-        """Raises `QueryError`, `NotHere`, `Elsewhere`."""
+        """Raises `QueryError`, `NotHere`, `Elsewhere`, `Incomplete`."""
         if given.keys() != {"facility", "unit"}:
             raise QueryError("expected the parameters facility and unit")
         key = given["facility"], given["unit"]

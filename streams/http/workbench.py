@@ -19,6 +19,7 @@ from streams.access import EVERYWHERE
 from streams.access import Scope as Places
 from streams.http.answers import Answer, NotHere, QueryError
 from streams.http.candidate import Candidate
+from streams.http.completeness import expect_complete
 from streams.http.privacy import Privacy
 from streams.metrics.exporter import Source, in_turns
 from streams.metrics.freshness import Freshness
@@ -61,6 +62,7 @@ class Workbench:
         privacy: Privacy | None = None,
     ) -> None:
         self._privacy = privacy
+        self._source = source
         self._fresh: Freshness[tuple[str, str], Held] = Freshness(
             source, reuse, clock, most=MOST_UNITS
         )
@@ -70,7 +72,8 @@ class Workbench:
     async def what_if(self, candidate: Candidate, places: Places = EVERYWHERE) -> Answer:
         """The effect that a candidate would have had.
 
-        Raises `QueryError` for a limit more sensitive than one in force, `NotHere`, `Elsewhere`.
+        Raises `QueryError` for a limit more sensitive than one in force, `NotHere`, `Elsewhere`,
+        `Incomplete`.
         """
         from streams.http.what_ifs import what_if
 
@@ -86,7 +89,7 @@ class Workbench:
     async def types(self, given: Mapping[str, str], places: Places = EVERYWHERE) -> Answer:
         """The alarm types of a unit, and how far the limit of each can be moved.
 
-        Raises `QueryError`, `NotHere`, `Elsewhere`.
+        Raises `QueryError`, `NotHere`, `Elsewhere`, `Incomplete`.
         """
         from streams.http.what_ifs import types
 
@@ -116,9 +119,10 @@ class Workbench:
             raise NotHere(self._privacy.says)
 
     async def _current(self, facility: str, unit: str) -> Held:
-        """Raises `NotHere`."""
+        """Raises `NotHere`, `Incomplete`."""
 
         async def take(partitions: Sequence[Partition]) -> Held:
+            expect_complete(self._source, facility)
             for one in partitions:
                 recorded = one.engine.recall(facility, unit)
                 if recorded is not None:

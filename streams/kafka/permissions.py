@@ -126,6 +126,7 @@ def _needs(command: Command, settings: Settings) -> Iterator[Need]:
                 _INPUTS: ("Read", "Write"),
                 (*_OUTPUTS, checkpoint, "hl7", translation): ("Read",),
             }
+            yield from _of_versions(settings, ("Describe",), ("Describe",))
         case "who":
             rights = {("assignments",): ("Read",)}
         case "doctor":

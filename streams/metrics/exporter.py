@@ -229,11 +229,15 @@ class Exporter:
         yield simple_table("forgotten_open_alarms", {(): forgotten})
 
     def _counted(self) -> tuple[dict[tuple[Topic, Outcome], int], dict[str, int]]:
-        """The number of records by topic and outcome, and the watermarks of the facilities."""
+        """The number of records by topic and outcome, and the watermarks of the facilities.
+
+        A watermark of days ago, which a recomputation has reached, would say that a feed is silent.
+        """
         outcome_counts: dict[tuple[Topic, Outcome], int] = {}
         watermarks: dict[str, int] = {}
         for one in self._source.partitions:
-            watermarks |= one.engine.watermarks()
+            if one.recomputing is None:
+                watermarks |= one.engine.watermarks()
             for key, count in one.engine.outcome_counts.items():
                 outcome_counts[key] = outcome_counts.get(key, 0) + count
         return outcome_counts, watermarks

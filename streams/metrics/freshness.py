@@ -4,9 +4,10 @@ This is the rule for every GET. It reads a snapshot of the partitions. An earlie
 request
 
 1. if it was taken after the request arrived, which waited while it was computed;
-2. if the worker still holds the same partitions, and the snapshot is younger than `reuse`;
-3. if the worker still holds the same partitions, and none of them has changed, even after time was
-   advanced to now.
+2. if the worker still holds the same partitions, as complete as then, and the snapshot is younger
+   than `reuse`;
+3. if the worker still holds the same partitions, as complete as then, and none of them has changed,
+   even after time was advanced to now.
 
 Otherwise time is advanced to now, and a new snapshot is taken. So an answer is at most `reuse` old,
 and requests cannot accumulate work: one snapshot is computed at a time and serves all that wait.
@@ -49,9 +50,9 @@ class Kept(Generic[V]):
     value: V
     number: int
     moment: float
-    held: tuple[ref[Partition], ...]
-    """Weak references, so that revoked partitions are not kept alive. A partition that is taken
-    over again is a different object.
+    held: tuple[tuple[ref[Partition], bool], ...]
+    """Weak references, so that revoked partitions are not kept alive, and whether each was
+    complete. A partition that is taken over again is a different object.
     """
     versions: tuple[int, ...]
 
@@ -118,7 +119,8 @@ class Freshness(Generic[K, V]):
         if not self._while_unchanged:
             return False
         self._holder.advance()
-        return known.versions == _versions(self._holder.partitions)
+        partitions = self._holder.partitions
+        return (known.held, known.versions) == (_held(partitions), _versions(partitions))
 
     async def _take(self, key: K, take: Callable[[Sequence[Partition]], Awaitable[V]]) -> Kept[V]:
         self._kept.pop(key, None)  # also if `take` raises
@@ -129,8 +131,8 @@ class Freshness(Generic[K, V]):
         return Kept(await take(partitions), number, moment, held, versions)
 
 
-def _held(partitions: Sequence[Partition]) -> tuple[ref[Partition], ...]:
-    return tuple(ref(one) for one in partitions)
+def _held(partitions: Sequence[Partition]) -> tuple[tuple[ref[Partition], bool], ...]:
+    return tuple((ref(one), one.recomputing is None) for one in partitions)
 
 
 def _versions(partitions: Sequence[Partition]) -> tuple[int, ...]:

@@ -64,7 +64,8 @@ WORKER = {
     "watermark_timestamp_seconds": Definition(
         "gauge",
         ("facility",),
-        "Latest event time accepted from the facility's alarms (its watermark).",
+        "Latest event time accepted from the facility's alarms (its watermark); absent while its "
+        "partition is recomputed.",
     ),
     "night_shift": Definition(
         "gauge",
@@ -116,8 +117,8 @@ WORKER = {
     "recent_events": Definition(
         "gauge",
         ("facility", "topic", "outcome"),
-        "Records read in the last 10 min, by outcome; facility is empty if the record's key "
-        "names no known facility.",
+        "Records read in the last 10 min, by outcome, without those read to recompute a "
+        "partition; facility is empty if the record's key names no known facility.",
     ),
     "watermark_ahead_seconds": Definition(
         "gauge",

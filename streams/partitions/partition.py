@@ -28,6 +28,8 @@ from analyzer import (
     ShardKey,
     Topic,
 )
+from analyzer.model import MINUTE
+from analyzer.pipeline import MINUTES
 from analyzer.times import OPEN
 from streams.formats.codec import Decoded, decode_slice
 from streams.formats.control import Control, controls_among
@@ -297,6 +299,8 @@ class Partition:
 
     def recomputed(self) -> None:
         """Say that the state has reached its inputs."""
+        if self.recomputing is not None and (self.recomputing.span or 0) > MINUTES * MINUTE:
+            self.engine.recent.clear()
         self.recomputing = None
         self.engine.version += 1
         self.changed |= bool(self.next_offsets)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.compose.checks import everything
+from tests.compose.checks import everything, ha_alone
 from tests.compose.project import PodmanProject, Project
 from tests.image.build import NO_ENGINE, ROOT, alone, build, engine_for, workplace
 from tests.image.engine import Engine, NoEngine, own_docker
@@ -42,10 +42,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--upgrade-from", metavar="COMMIT", help="also upgrade from the image of this commit"
     )
-    parser.add_argument("--without-ha", action="store_true", help="leave out compose.ha.yml")
+    ha = parser.add_mutually_exclusive_group()
+    ha.add_argument("--without-ha", action="store_true", help="leave out compose.ha.yml")
+    ha.add_argument("--ha-alone", action="store_true", help="check compose.ha.yml alone")
     parser.add_argument("--folder", type=Path, help="keep the data of our own engine here")
     parser.add_argument("--built", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    parts = "others" if options.without_ha else "ha" if options.ha_alone else "all"
     begun = time.monotonic()
     try:
         with workplace(options.folder) as folder:
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
             if options.built:
                 own = own_docker(folder, bridges=True)
                 with own if options.way == "docker" else podman_for(folder) as engine:
-                    return check(engine, folder, options.upgrade_from, options.without_ha)
+                    return check(engine, folder, options.upgrade_from, parts)
             with engine_of(folder) as engine:
                 compose_of(engine)
                 build(engine, folder)
@@ -62,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
                 if engine.ours:
                     stand_ins(engine, folder)
                 else:
-                    check(engine, folder, options.upgrade_from, options.without_ha)
+                    check(engine, folder, options.upgrade_from, parts)
             if engine.ours:
                 again = [one for one in arguments if one != "--engine-optional"]
                 status = alone("tests.compose", *again, "--built", f"--folder={folder}")
@@ -114,24 +117,28 @@ def compose_of(engine: Engine) -> list[str]:
     return [engine.client, "compose"]
 
 
-def check(engine: Engine, folder: Path, commit: str | None, without_ha: bool) -> int:
+def check(engine: Engine, folder: Path, commit: str | None, parts: str) -> int:
+    """`parts`: all checks, those of compose.ha.yml alone (ha), or the others."""
     kind = PodmanProject if is_podman(engine) else Project
     project = kind(engine, compose_of(engine), folder)
-    project.overrides_what_it_extends &= not without_ha
+    project.overrides_what_it_extends &= parts != "others"
     begun = time.monotonic()
 
     def say(line: str) -> None:
         print(f"ok ({time.monotonic() - begun:.0f} s): {line}", flush=True)
 
     try:
-        everything(project, folder, commit and image_of(commit), say)
+        if parts == "ha":
+            ha_alone(project, folder, say)
+        else:
+            everything(project, folder, commit and image_of(commit), say)
     except BaseException as error:
         print(f"compose: FAILED: {error}")
         for one in project.containers:
             print(f"--- {one.service}-{one.number}\n{engine.logs(one.id)[-3000:]}")
         raise
     finally:
-        project.down("--volumes")
+        project.clear()
     return 0
 
 

@@ -7,6 +7,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -164,16 +165,26 @@ def alerts(port: int = ALERTMANAGER) -> set[tuple[str, str]]:
     return {(one["alertname"], one.get("facility", "")) for one in found}
 
 
-def wait_until_current() -> None:
-    """Wait until no alert about missing data fires. After a start of several minutes one does, and
-    it inhibits pages.
+def wait_until_current(
+    prometheus: Sequence[int] = (PROMETHEUS,), alertmanagers: Sequence[int] = (ALERTMANAGER,)
+) -> None:
+    """Wait until no alert about missing data fires, anywhere. After a start of several minutes one
+    does, and it inhibits pages: a page that is inhibited when its `group_wait` is over comes only
+    after `group_interval`, 10 min later. Of two Prometheus servers, one may end it before the other
+    does, and Alertmanager has it again when the other sends it within the next minute.
     """
     missing = {"DataLost", "BrokerNotAnswering", "PipelineStalled"}
-    eventually(
-        lambda: alerts() and not missing & {name for name, _ in alerts()},
-        "no data is missing",
-        PAGES_WAIT_SECONDS,
-    )
+    firing = f'ALERTS{{alertname=~"{"|".join(sorted(missing))}"}}'
+
+    def current() -> bool:
+        known = [alerts(port) for port in alertmanagers]
+        return (
+            all(known)
+            and not any(missing & {name for name, _ in one} for one in known)
+            and not any(query(firing, port) for port in prometheus)
+        )
+
+    eventually(current, "no data is missing", PAGES_WAIT_SECONDS)
 
 
 def silence(facility: str, unit: str) -> dict[str, str]:

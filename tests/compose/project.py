@@ -120,6 +120,16 @@ class Project:
     def down(self, *options: str) -> None:
         self.run("down", "--remove-orphans", *options)
 
+    def clear(self) -> None:
+        """Remove everything, also volumes of overrides that are not in use any more: a Prometheus
+        that remembers the facilities of an earlier run says that their data is lost, and keeps back
+        their pages.
+        """
+        self.down("--volumes")
+        left = [one for one in self.volumes() if one.startswith(f"{NAME}_")]
+        if left:
+            self.engine.run("volume", "rm", *left)
+
     @property
     def containers(self) -> list[Container]:
         """By service and number."""

@@ -104,7 +104,8 @@ const REMEDIES = {
 
 /** The finding with most alarms. `units` and `window`: of an answer of /api/v1/findings; `beside`: of
  * the list that was asked for with it. */
-export function drawFix({ units, window }, nameOf, beside) {
+export function drawFix({ units, window, refused }, nameOf, beside) {
+  if (refused) return answer("fix", "Not yet", sentence(refused));
   if (noneYet(beside)) return unknown("fix");
   const all = units.flatMap((unit) => unit.findings.map((one) => ({ unit, one })));
   const fixable = all.filter(({ one }) => REMEDIES[one.remedy]);

@@ -136,7 +136,13 @@ async function updateUnit(at, mine) {
 /** The findings `of` a part of the page, which are asked for less often. */
 async function recent(of, parameters) {
   if (findings.of !== of || Date.now() - findings.at >= 1000 * FINDINGS_SECONDS) {
-    const answer = await ask("findings", parameters);
+    let answer;
+    try {
+      answer = await ask("findings", parameters);
+    } catch (error) {
+      if (error.status !== 503) throw error;
+      return { units: [], refused: error.message }; // the other numbers stand; it is asked again
+    }
     findings = { of, at: Date.now(), answer };
   }
   return findings.answer;

@@ -110,10 +110,11 @@ function few({ suppressed }) {
 }
 
 /** Draws the unit's findings, of an answer of /api/v1/findings. */
-export function drawFindings({ units }, { facility, unit }) {
+export function drawFindings({ units, refused }, { facility, unit }) {
   const of = units.find((one) => one.facility === facility && one.unit === unit), own = of?.findings ?? [];
   lines(at.fixes, own.map((one) => sentence(one.says.replaceAll("->", "→"))));
-  put(at.nothing, of?.suppressed ? sentence(of.suppressed) : "There are no alarms.");
+  const why = refused ?? of?.suppressed;
+  put(at.nothing, why ? sentence(why) : "There are no alarms.");
   show(at.nothing, !own.length);
 }
 

@@ -17,7 +17,7 @@ from streams.archive import Archive
 from streams.dev.broker import Broker, free_port
 from streams.formats.archive_names import names_of_one
 from streams.formats.pseudonyms import Pseudonyms, keyed
-from streams.kafka.state_version import checkpoint_topic
+from streams.kafka.state_version import STATE_VERSION, checkpoint_topic
 from streams.partitions.sealing import Sealing
 from tests.harness.workers import (
     Message,
@@ -252,6 +252,38 @@ def test_forgetting_leaves_nothing_in_the_state_and_says_what_it_leaves_elsewher
     with WorkerProcess(broker, tmp_path, clock="wall", partitions=PARTITIONS) as worker:
         worker.wait_until_ready()
         eventually(lambda: set(open_alarms(worker)) == {"H02"}, "nor does it come back")
+
+
+def test_the_proof_names_old_states_and_the_command_that_deletes_them(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = STATE_VERSION + 1
+    topic = checkpoint_topic("alarm-fatigue", newer)
+    with monkeypatch.context() as patch:
+        patch.setattr("streams.kafka.state_version.STATE_VERSION", newer)
+        assert run("topics", "--broker", broker.address, "--partitions", PARTITIONS).status == 0
+    send(broker, [alarm("a", now()), Message(topic, b"manifest", b"unreadable here", now())])
+    of = ("facility", "forget", "H01", "--broker", broker.address, "--wait", "0s")
+
+    def old_states(*more: str) -> list[dict[str, Any]]:
+        done = run(*of, "--json", "--force", *more)
+        assert done.status == 0, done.err
+        return [one for one in json.loads(done.out)["left"] if "state_topic" in one]
+
+    expected = {
+        "state": f"version {newer}",
+        "state_topic": topic,
+        "records": 1,
+        "workers": 0,
+        "removed_by": "alarm-fatigue state clean --older-than 0s --yes",
+    }
+    assert old_states("--dry-run") == [expected]
+    said = run(*of).out.decode().splitlines()
+    [line] = [one for one in said if "state of version" in one]
+    assert line == f"  state of version {newer}: 1 records; {expected['removed_by']}"
+    command = line.rpartition("; alarm-fatigue ")[2].split()
+    assert run(*command, "--broker", broker.address).status == 0
+    eventually(lambda: old_states("--dry-run") == [], "it is deleted, and named no more")
 
 
 def assignment(name: str, clinician: str, begin: int, end: int | None, **fields: Any) -> Message:

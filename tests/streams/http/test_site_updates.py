@@ -195,5 +195,5 @@ def test_a_worker_that_is_gone_is_said_to_be_and_its_return_is_seen(browser: Bro
             expect(page.locator("#current strong")).to_have_text("Yes")
             worker.recovered = False
             expect(page.get_by_role("alert")).to_contain_text(
-                "The worker is starting: waiting for partitions or their state."
+                "The worker cannot answer yet: waiting for partitions or their state."
             )

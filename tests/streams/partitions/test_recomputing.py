@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from analyzer import TOPICS
+import pytest
+
+from analyzer import TOPICS, Engine, Policy
 from analyzer.model.policy import HOUR, MINUTE
+from streams.health.health import Health
+from streams.partitions.partition import Partition
 from streams.partitions.recomputing import Pace, Progress, Recomputing
 
 NOW = 1_772_348_400_000
@@ -66,3 +70,21 @@ def test_the_end_is_expected_at_the_pace_so_far() -> None:
     assert pace.expected(0.4, 1020) == 1080
     assert pace.expected(0.1, 1030) is None, "another partition has begun"
     assert pace.expected(0.5, 1040) == 1052.5
+
+
+@pytest.mark.parametrize(("length", "left"), [(26 * HOUR, {}), (5 * MINUTE, {"late": 1})])
+def test_records_of_days_ago_were_not_refused_in_the_last_10_minutes(
+    length: int, left: dict[str, int]
+) -> None:
+    one = Recomputing(NOW, since=NOW - length, reached=NOW)
+    partition = Partition(0, 1, Engine(Policy()), {}, str, 1 << 20, recomputing=one)
+    partition.engine.recent.begin(NOW)
+    partition.engine.recent.refused("alarms", "late", None)
+
+    def refused() -> dict[str, int]:
+        health = Health.of([partition], NOW / 1000, NOW / 1000, {}, 1, 120_000, {})
+        return dict(health.refused(""))
+
+    assert refused() == {}
+    partition.recomputed()
+    assert refused() == left

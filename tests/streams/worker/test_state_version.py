@@ -207,6 +207,9 @@ def test_half_a_state_is_said_shows_and_emits_nothing_and_survives_a_kill(
         assert page["units"] == []
         assert page["currency"]["state"] == "behind"
         assert page["currency"]["says"].startswith("behind: recomputing: ")
+        for question in ("findings", "findings?facility=H01", "unit?facility=H01&unit=MICU"):
+            status, refused = new.get(f"/api/v1/{question}")
+            assert (status, json.loads(refused)["error"].split(";")[0]) == (503, said.split(";")[0])
         assert min(ratios(numbers)) < 1
         assert (state_info(numbers), state_info(old.numbers)) == ({str(NEXT)}, set())
         assert counted(kafka, "episodes") == before
