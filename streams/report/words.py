@@ -230,7 +230,7 @@ def trend(row: TypeRow) -> str:
 
 def cell_name(row: ShiftRow, calendar: Calendar) -> str:
     """
-    >>> row = ShiftRow(1, 1, 60.0, 6.0, 2.0, None, 5.0, None, 0, None)
+    >>> row = ShiftRow(1, 60, 6.0, 2.0, None, 5.0, None, 0, None)
     >>> cell_name(row, Calendar())
     'Monday to Friday, 19:00 to 07:00'
     """
