@@ -30,6 +30,7 @@ from analyzer.stats.risk import effective_size
 from analyzer.stats.shares import Share
 from analyzer.times import OPEN
 from analyzer.windows.chatter import SPAN, chattering
+from analyzer.windows.frequent import compact
 
 DAY = 24 * HOUR
 _COLUMNS = (
@@ -171,7 +172,8 @@ class Evidence:
         inside = self.start > -self.window
         if not len(self.start):
             return []
-        keys, group = np.unique(self.unit.astype(np.int64) * types + self.type, return_inverse=True)
+        of = self.unit.astype(np.int64) * types + self.type
+        keys, group = compact(of, len(self.units) * types)
         counted = _Counted(self, keys, group, inside)
         of_stale = np.bincount(group[stale], minlength=len(keys))
         found: dict[int, list[int]] = {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.arrays import Floats, Integers, Numbers
+from analyzer.columns.segments import Axis
 from analyzer.history.spans import Spans, overlap
 from analyzer.windows.duty import PIECE
 from analyzer.windows.flood import floods
@@ -57,7 +58,9 @@ def _pieces(duty: Spans, start: Numbers, who: Integers) -> Spans:
     change = np.zeros(len(point), dtype=np.int64)
     change[: len(duty.begin)] = 1
     change[len(duty.begin) : 2 * len(duty.begin)] = -1
-    order = np.lexsort((point, group))
+    # Three ascending runs, which a stable sort merges.
+    axis = Axis(int(point.min(initial=0)), int(point.max(initial=0)))
+    order = np.argsort(axis.at(group, point), kind="stable")
     point, group, on_duty = point[order], group[order], np.cumsum(change[order]) > 0
     places = np.flatnonzero(on_duty)
     found = Spans(point[places], point[places + 1], group[places])

@@ -6,12 +6,14 @@ They are exact for independent draws. Alarms of one patient are alike: see `stat
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import exp, expm1, inf, isfinite, lgamma, log, log1p
 
 _TINY = 1e-300
 _STEPS = 200  # bisections; 60 reach the last bit
 
 
+@lru_cache(maxsize=4096)  # a page asks for the bounds of one finding many times
 def upper_bound(count: float, of: float, confidence: float) -> float | None:
     """The one-sided upper bound of the share `count` / `of` at `confidence`; None if `of` is 0.
     Both may be fractions, and `of` infinite.

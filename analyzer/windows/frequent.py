@@ -43,7 +43,7 @@ def most_frequent(
     recent = np.flatnonzero(start > -max(windows))
     start = start[recent]
     key = unit[recent].astype(np.int64) * max(len(names), 1) + by_name[type_[recent]]
-    present, place = _compact(key, (int(unit.max(initial=0)) + 1) * len(names))
+    present, place = compact(key, (int(unit.max(initial=0)) + 1) * len(names))
     key = place * len(CLASSES) + klass[recent]
     units = present // max(len(names), 1)
     for window, length in enumerate(windows):
@@ -70,12 +70,12 @@ def most_frequent(
     return types, classes
 
 
-def _compact(key: Numbers, space: int) -> tuple[Numbers, Numbers]:
+def compact(key: Numbers, space: int) -> tuple[Numbers, Numbers]:
     """The distinct keys in order, and the index of each key among them, as `np.unique` with
     `return_inverse`. All keys are below `space`; if that is small, nothing is sorted.
 
     >>> for space in (8, 1 << 40):
-    ...     present, index = _compact(np.array([7, 2, 7]), space)
+    ...     present, index = compact(np.array([7, 2, 7]), space)
     ...     print(present.tolist(), index.tolist())
     [2, 7] [1, 0, 1]
     [2, 7] [1, 0, 1]

@@ -155,7 +155,7 @@ def made_with(made: Provenance) -> str:
         ("Written at", written(made.written_at)),
         ("Policy", f"fingerprint {made.policy}"),
         ("Command", made.command),
-        ("Input", inputs),
+        *([("Input", inputs)] if inputs else []),
     ]
     settings = escape(to_json(made.settings).decode())
     return (

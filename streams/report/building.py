@@ -38,8 +38,7 @@ from streams.report.patterns import (
 from streams.report.reading import (
     QUARTER,
     read_alarms,
-    read_keys,
-    read_period,
+    read_naming,
     read_roster,
     read_seen,
     read_states,
@@ -128,8 +127,7 @@ def report_on(
     `polars.exceptions.PolarsError` or `OSError` if a file cannot be read.
     """
     earlier = Grid.of(begin, end, calendar).before(calendar)
-    period = read_period(archive, facility, earlier.begin, end)
-    keys = read_keys(archive, facility, earlier.begin, end)
+    period, keys = read_naming(archive, facility, earlier.begin, end)
     grid = Grid.of(begin, end, calendar, period, keys)
     earlier = grid.before(calendar)
     known = [

@@ -112,8 +112,7 @@ def figures(units: Sequence[Both]) -> Iterator[Figure]:
         by_bed=True,
     )
     for rank in (3, 2, 1):
-        for name, share in QUANTILES.items():
-            yield _response(units, rank, name, share)
+        yield from _responses(units, rank)
         yield _ratio(
             f"answered.{PRIORITIES[rank]}",
             units,
@@ -317,11 +316,25 @@ def _answered(rank: int) -> Sums:
 # -- response times
 
 
-def _response(units: Sequence[Both], rank: int, name: str, share: float) -> Figure:
-    now = _quantile([(one.now, one.grid) for one in units], rank, share)
-    before = _quantile(
-        [(one.before, one.before_grid) for one in units if one.before is not None], rank, share
+def _responses(units: Sequence[Both], rank: int) -> Iterator[Figure]:
+    """One figure for each of `QUANTILES`."""
+    now = _quantiles([(one.now, one.grid) for one in units], rank)
+    before = _quantiles(
+        [(one.before, one.before_grid) for one in units if one.before is not None], rank
     )
+    count = sum(int((one.now.responses.rank == rank).sum()) for one in units)
+    for name in QUANTILES:
+        yield _response(units, rank, name, now.get(name), before.get(name), count)
+
+
+def _response(
+    units: Sequence[Both],
+    rank: int,
+    name: str,
+    now: tuple[float, Daily] | None,
+    before: tuple[float, Daily] | None,
+    count: int,
+) -> Figure:
     found = None
     if now is not None and before is not None:
         found = change(before[1], now[1])
@@ -333,7 +346,6 @@ def _response(units: Sequence[Both], rank: int, name: str, share: float) -> Figu
                 if away is None
                 else Change(middle, middle - away, middle + away)
             )
-    count = sum(int((one.now.responses.rank == rank).sum()) for one in units)
     return Figure(
         key=f"response_{name}.{PRIORITIES[rank]}",
         value=None if now is None else now[0],
@@ -348,33 +360,37 @@ def _response(units: Sequence[Both], rank: int, name: str, share: float) -> Figu
     )
 
 
-def _quantile(
-    units: Sequence[tuple[UnitDays, Grid]], rank: int, share: float
-) -> tuple[float, Daily] | None:
-    """A quantile, and its error by day as a ratio (Woodruff 1952): how far the share of responses
-    below it lies from `share`, by the density around it.
+def _quantiles(units: Sequence[tuple[UnitDays, Grid]], rank: int) -> dict[str, tuple[float, Daily]]:
+    """The `QUANTILES`, and the error of each by day as a ratio (Woodruff 1952): how far the share
+    of responses below it lies from its own share, by the density around it. Empty where there are
+    too few responses.
     """
     if not units:
-        return None
+        return {}
     chosen = [one.responses.rank == rank for one, _ in units]
-    seconds = np.concatenate(
-        [one.responses.seconds[which] for (one, _), which in zip(units, chosen, strict=True)]
+    seconds, day = (
+        np.concatenate([column[which] for column, which in zip(columns, chosen, strict=True)])
+        for columns in zip(
+            *((one.responses.seconds, one.responses.day) for one, _ in units), strict=True
+        )
     )
     if len(seconds) < max(LEAST_KNOWN, units[0][0].fewest):
-        return None
-    day = np.concatenate(
-        [one.responses.day[which] for (one, _), which in zip(units, chosen, strict=True)]
-    )
-    reach = min(0.05, 1 - share)
-    low, value, high = (
-        float(one) for one in np.quantile(seconds, [share - reach, share, share + reach])
-    )
-    density = 2 * reach / (high - low) if high > low else 0.0
+        return {}
     days = units[0][1].days
     count = np.bincount(day, minlength=len(days)).astype(float)
-    under = np.bincount(day[seconds <= value], minlength=len(days)).astype(float)
-    errors = (share * count - under) / density if density else np.zeros(len(days))
-    return value, Daily.of(days, errors, count)
+    around = [
+        (share - reach, share, share + reach)
+        for share in QUANTILES.values()
+        for reach in [min(0.05, 1 - share)]
+    ]
+    places = np.quantile(seconds, np.array(around)).tolist()
+    found = {}
+    for (name, share), (low, value, high) in zip(QUANTILES.items(), places, strict=True):
+        density = 2 * min(0.05, 1 - share) / (high - low) if high > low else 0.0
+        under = np.bincount(day[seconds <= value], minlength=len(days)).astype(float)
+        errors = (share * count - under) / density if density else np.zeros(len(days))
+        found[name] = value, Daily.of(days, errors, count)
+    return found
 
 
 def by_key(some: Iterable[Figure]) -> dict[str, Figure]:

@@ -78,13 +78,14 @@ def to_fix(
     cut, shown = (np.zeros(len(alarms), np.bool_) for _ in range(2))
     inside = alarms.start >= grid.begin
     hour = grid.hour_of(alarms.start)
+    day = np.maximum(grid.day_of(alarms.start), 0)
     for number, name in enumerate(alarms.units):
         mine = alarms.unit == number
         if name not in units:
             cut |= mine
             continue
         mine &= inside
-        cut[mine] = units[name].cut[grid.day_of(alarms.start[mine])]
+        cut[mine] = units[name].cut[day[mine]]
         mine &= hour >= 0
         shown[mine] = units[name].shown[hour[mine]]
     if cut.any():

@@ -64,14 +64,14 @@ def page(
 
 def _hospital(one: Hospital, place: int, policy: Policy, many: bool) -> Iterator[str]:
     if many:
-        yield f"<h2>{escape(printable(one.facility))}</h2>"
+        yield f'<h2 class="hospital">{escape(printable(one.facility))}</h2>'
     before = (
-        f"compared with {span_words(one.before, one.calendar)} (before)"
+        f", compared with {span_words(one.before, one.calendar)} (before)"
         if one.has_before
-        else "the archive holds nothing of the period before it, so there are no differences"
+        else ". The archive holds nothing of the period before it, so there are no differences"
     )
     yield (
-        f'<p class="quiet">{span_words(one.grid, one.calendar)}, {before}. Times are local '
+        f'<p class="quiet">{span_words(one.grid, one.calendar)}{before}. Times are local '
         f"({escape(str(one.calendar.zone))}). Load is a property of an assignment, not of a "
         f"person. No figure names or describes one: {_groups(one.fewest)}.</p>"
     )
@@ -81,7 +81,8 @@ def _hospital(one: Hospital, place: int, policy: Policy, many: bool) -> Iterator
             yield f'<li><a href="#s{place}-{number_}">{escape(_name(section, one))}</a></li>'
         yield f'<li><a href="#fix{place}">What to fix next</a></li></ul></nav>'
     for number_, section in enumerate(one.sections):
-        yield f'<section id="s{place}-{number_}"><h2>{escape(_name(section, one))}</h2>'
+        first = "" if number_ else ' class="first"'
+        yield f'<section id="s{place}-{number_}"{first}><h2>{escape(_name(section, one))}</h2>'
         for part in (_headline, _figures, _when, _types, _staffing):
             yield from part(section, one)
         yield "</section>"
@@ -394,7 +395,7 @@ def _groups(fewest: int) -> str:
 def _definitions(fewest: int) -> Iterator[str]:
     yield "<h2>What the figures mean</h2><dl>"
     for anchor, text in DEFINITIONS.items():
-        name = anchor.replace("-", " ").capitalize()
+        name = anchor.replace("-", " ").replace("non a", "non-a").capitalize()
         yield f'<dt id="{anchor}"><b>{name}</b></dt>'
         yield f"<dd>{escape(text)} In full: docs/semantics.md#{anchor}.</dd>"
     yield "</dl>"

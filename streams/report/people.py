@@ -113,11 +113,13 @@ def people_of(
     duty = union(spans)
     in_unit = np.zeros(len(alarms), np.bool_)
     in_unit[rows] = True
-    kept = in_unit[alarms.row]
+    kept = np.flatnonzero(in_unit[alarms.row])
     table = np.array([number[one] for one in alarms.clinicians] or [0], np.int64)
-    attributed, start = table[alarms.who[kept]], alarms.start[alarms.row[kept]]
-    order = np.lexsort((start, attributed))
-    attributed, start = attributed[order], start[order]
+    attributed, row = table[alarms.who[kept]], alarms.row[kept]
+    # By clinician, then start: the alarms are in order of start. numpy sorts 16 bits by radix.
+    short = attributed.astype(np.uint16) if len(names) <= 1 << 16 else attributed
+    order = np.argsort(short, kind="stable")
+    attributed, start = attributed[order], alarms.start[row[order]]
     behind = groups(duty, roster.since[mine], spans, start, attributed, len(names), grid, fewest)
     edges = grid.hours
     acuity = roster.acuity[mine]

@@ -43,13 +43,19 @@ class Names:
     @classmethod
     def coded(cls, column: pl.Series) -> tuple[Names, Codes]:
         """The names of a categorical column, sorted, and the number of each entry; -1: null."""
-        distinct = column.unique().drop_nulls()
-        names = sorted(distinct.cast(pl.String).to_list())
+        physical = column.to_physical()
+        most = physical.max()
+        null = most + 1 if isinstance(most, int) else 0
+        raw = physical.fill_null(null).to_numpy()
+        row = np.full(null + 1, -1, np.int64)  # one with each name
+        row[raw] = np.arange(len(raw))
+        present = np.flatnonzero(row[:null] >= 0)
+        found = column.gather(row[present]).cast(pl.String).to_list()
+        names = sorted(found)
         place = {name: number for number, name in enumerate(names)}
-        raw = distinct.to_physical().cast(pl.Int64).to_numpy()
-        table = np.full(int(raw.max(initial=-1)) + 2, -1, np.int32)
-        table[raw] = [place[one] for one in distinct.cast(pl.String).to_list()]
-        codes: Codes = table[column.to_physical().cast(pl.Int64).fill_null(len(table) - 1)]
+        table = np.full(null + 1, -1, np.int32)
+        table[present] = [place[one] for one in found]
+        codes: Codes = table[raw]
         return cls(names), codes
 
 
@@ -124,14 +130,12 @@ def read_alarms(
     text = ["unit", "bed", "device_id", "device_type", "source", "code"]
     found = rows.select(
         *(pl.col(one).cast(pl.Categorical) for one in text),
-        pl.col("priority").replace_strict(
-            {name: rank for rank, name in enumerate(PRIORITIES)}, return_dtype=pl.Int8
-        ),
-        pl.col("class").replace_strict(
-            {name: number for number, name in enumerate(CLASSES)},
-            default=CLASSES.index("unknown"),
-            return_dtype=pl.Int8,
-        ),
+        pl.col("priority").cast(pl.Enum(PRIORITIES)).to_physical().cast(pl.Int8),
+        pl.col("class")
+        .cast(pl.Enum(CLASSES), strict=False)
+        .to_physical()
+        .cast(pl.Int8)
+        .fill_null(CLASSES.index("unknown")),
         pl.col("start").dt.epoch("ms"),
         pl.col("end").dt.epoch("ms").fill_null(OPEN),
         pl.col("first_response").dt.epoch("ms").fill_null(NEVER),
@@ -152,7 +156,7 @@ def read_alarms(
     signal = numbered(of_bed.astype(np.int64) * len(keys) + type_codes)[1]
     lists = found["clinicians"]
     lengths = lists.list.len().fill_null(0).to_numpy()
-    people, who = Names.coded(lists.filter(lists.list.len() > 0).explode(empty_as_null=False))
+    people, who = Names.coded(lists.explode(empty_as_null=False, keep_nulls=False))
     return Alarms(
         units.known,
         beds.known,
@@ -258,27 +262,10 @@ def read_states(
     return rows.select(columns).sort("unit", "clinician", "at").collect().to_dicts()
 
 
-def read_period(archive: Archive, facility: str, begin: int, end: int) -> Period:
+def read_naming(archive: Archive, facility: str, begin: int, end: int) -> tuple[Period, int]:
     """How often clinicians get new names in these days: by the archive's own period, or by that of
-    the pseudonyms in the topics, where this is shorter.
-    """
-    if archive.period == "day":
-        return "day"
-    since, until = _moment(begin - RUN_UP), _moment(end + RUN_UP)
-    found = (
-        archive.scan("episodes", [facility], since.date(), until.date())
-        .select(pl.col("pseudonym_period").unique())
-        .collect(engine="streaming")["pseudonym_period"]
-        .drop_nulls()
-    )
-    if found.str.contains(r"^\d{4}-\d\d-\d\d$").any():
-        return "day"
-    return "week" if found.str.contains("W").any() else archive.period
-
-
-def read_keys(archive: Archive, facility: str, begin: int, end: int) -> int:
-    """From how many keys the names of one period (see `read_period`) were made: 1, or 2 where a
-    new key came into use.
+    the pseudonyms in the topics, where this is shorter. And from how many keys the names of one
+    period were made: 1, or 2 where a new key came into use.
     """
     since, until = _moment(begin - RUN_UP), _moment(end + RUN_UP)
     found = (
@@ -286,10 +273,14 @@ def read_keys(archive: Archive, facility: str, begin: int, end: int) -> int:
         .select("pseudonym_period", "pseudonym_key")
         .unique()
         .collect(engine="streaming")
-        .drop_nulls("pseudonym_key")
     )
-    most = found.group_by("pseudonym_period").len()["len"].max()
-    return most if isinstance(most, int) else 1
+    keys = found.drop_nulls("pseudonym_key")
+    most = keys.group_by("pseudonym_period").len()["len"].max()
+    count = most if isinstance(most, int) else 1
+    periods = found["pseudonym_period"].drop_nulls()
+    if archive.period == "day" or periods.str.contains(r"^\d{4}-\d\d-\d\d$").any():
+        return "day", count
+    return "week" if periods.str.contains("W").any() else archive.period, count
 
 
 def read_seen(
@@ -305,7 +296,7 @@ def read_seen(
     if unit is not None:
         rows = rows.filter(pl.col("unit") == unit)
     found = (
-        rows.select("unit", pl.col("start").dt.truncate("15m").dt.epoch("ms").alias("at"))
+        rows.select("unit", (pl.col("start").dt.epoch("ms") // QUARTER * QUARTER).alias("at"))
         .unique()
         .collect(engine="streaming")
     )

@@ -17,7 +17,7 @@ small { display: block; color: var(--soft); }
 tr.sure td.change { font-weight: 600; }
 nav ul { columns: 2; } section { margin-top: 3rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 0.3rem; }
-td.text { min-width: 13rem; }
+td.text { min-width: 13rem; } td small { overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) { @media screen {
   :root { --heat: #e8833a; --line: #444; --soft: #bbb; }
   body { background: #16181b; color: #e8e8e8; }
@@ -32,8 +32,13 @@ td.text { min-width: 13rem; }
   td > * { grid-column: 2; } td:first-child { display: block; font-weight: 600; }
   td:first-child small { font-weight: 400; } td:first-child::before { content: none; }
   .heat { width: 54rem; max-width: none; } nav ul { columns: 1; } dd { margin-left: 0.8rem; } }
-@media print { body { font-size: 10.5pt; max-width: none; } section { break-before: page; }
+@page { margin: 15mm 12mm; @bottom-right { content: counter(page) " / " counter(pages);
+  font: 9pt system-ui, sans-serif; } }
+@media print { body { font-size: 10.5pt; max-width: none; margin: 0; padding: 0; }
+  section, .hospital ~ .hospital { break-before: page; } section.first { break-before: auto; }
   .facts { grid-template-columns: repeat(4, 1fr); } th, td { padding: 0.15rem 0.4rem; }
-  tr, .note, .facts { break-inside: avoid; } h3 { break-after: avoid; } nav { display: none; }
+  td.text { min-width: 0; } td.text:first-child { min-width: 9rem; } .wide { overflow: visible; }
+  tr, .note, .facts, figure, dd { break-inside: avoid; } nav, details:not([open]) { display: none; }
+  h2, h3, dt, h3 + .quiet { break-after: avoid; }
   .heat rect, .bar rect { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

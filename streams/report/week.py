@@ -30,8 +30,7 @@ from streams.report.measuring import LEAST_KNOWN, UnitDays, measured
 from streams.report.people import state_spans
 from streams.report.reading import (
     read_alarms,
-    read_keys,
-    read_period,
+    read_naming,
     read_roster,
     read_seen,
     read_states,
@@ -96,8 +95,7 @@ def week(archive: Archive, asked: Question) -> list[Day]:
     today = Grid.of(asked.now, asked.now + 1, calendar).dates[0]
     end = Grid.midnight(today, calendar)
     where = asked.facility, Grid.midnight(today, calendar, -2 * DAYS), end
-    period = read_period(archive, *where)
-    grid = Grid.of(*where[1:], calendar, period, read_keys(archive, *where))
+    grid = Grid.of(*where[1:], calendar, *read_naming(archive, *where))
     seen = read_seen(archive, *where, asked.unit).get(asked.unit)
     if seen is None:
         return []

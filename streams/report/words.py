@@ -50,6 +50,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("How often the whole unit was overloaded", ("unit_elevated", "unit_overloaded")),
     ("Alarms that should not be", ("chattering", "fleeting", "stale")),
 )
+MOST_DIGITS = 4
+"""After the point, of a bound near 0."""
 LABELS = {
     "alarms_per_bed_day": "{} alarms",
     "nonactionable_ratio": "Non-actionable, of clinical alarms of known class",
@@ -183,6 +185,11 @@ def change_words(found: Change, scale: float, unit: str, form: str) -> str:
     """
     >>> change_words(Change(-3.5, -6.0, -1.0), 1.0, "", "{:+.1f}")
     '-3.5 (-6.0 to -1.0)'
+
+    Where a bound of an interval without 0 would be rounded to 0, there are more digits:
+
+    >>> change_words(Change(4.6, 0.2, 9.0), 1.0, "s", "{:+.0f}")
+    '+4.6 s (+0.2 to +9.0)'
     """
 
     def signed(one: float) -> str:
@@ -193,6 +200,9 @@ def change_words(found: Change, scale: float, unit: str, form: str) -> str:
     if found.low is None or found.high is None:
         return f"{value}{space}" if value == "0" else f"{value}{space}, interval unknown"
     low, high = signed(found.low), signed(found.high)
+    digits = int(form[-3])
+    if found.sure and "0" in (low, high) and digits < MOST_DIGITS:
+        return change_words(found, scale, unit, f"{form[:-3]}{digits + 1}f}}")
     return f"{value}{space} ({low} to {high})"
 
 
@@ -220,7 +230,7 @@ def trend(row: TypeRow) -> str:
 
 def cell_name(row: ShiftRow, calendar: Calendar) -> str:
     """
-    >>> row = ShiftRow(1, 1, 60.0, 6.0, 2.0, None, 5.0, None, 0, None)
+    >>> row = ShiftRow(1, 60, 6.0, 2.0, None, 5.0, None, 0, None)
     >>> cell_name(row, Calendar())
     'Monday to Friday, 19:00 to 07:00'
     """

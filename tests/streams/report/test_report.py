@@ -94,7 +94,7 @@ def test_without_a_span_before_there_are_no_differences(tmp_path: Path) -> None:
     assert not found.has_before
     assert all(one.change is None for one in found.sections[0].figures)
     text = page([found], Policy(), document([found], Policy()), MADE)
-    assert "the archive holds nothing of the period before it" in text
+    assert "The archive holds nothing of the period before it" in text
 
 
 def test_without_responses_nothing_counts_as_unanswered(tmp_path: Path) -> None:

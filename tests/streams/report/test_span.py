@@ -9,7 +9,7 @@ import pytest
 from streams.archive import Archive, record_rows
 from streams.formats.codec import to_json
 from streams.formats.pseudonyms import Period
-from streams.report.reading import read_period
+from streams.report.reading import read_naming
 from streams.report.span import HOUR
 from tests.harness.archives import HORIZON, Place
 
@@ -33,4 +33,4 @@ def test_names_change_as_often_as_in_the_archive_or_in_the_topics(
     archive, place = Archive.create(tmp_path / "archive", begun), Place(days=1)
     values = [to_json(one | {"pseudonym_period": of_topics}) for one in place.episodes()]
     archive.write(record_rows("episodes", values, [1] * len(values), range(len(values))), HORIZON)
-    assert read_period(archive, "H03", place.day(0), place.day(1)) == period
+    assert read_naming(archive, "H03", place.day(0), place.day(1)) == (period, 1)
