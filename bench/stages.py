@@ -68,8 +68,9 @@ STAGES = (
 """In the order of a record's path.
 
 `read`: bytes of fetched batches to a slice, merged by time. `publish`: the records of final alarms.
-`overload`: the states, up to the present. `slice` and `advance`: what is left of taking in a slice,
-and of moving time. `evict`: what lies behind the horizon.
+`overload`: the states, up to the present, also those that are worked out before facts are evicted.
+`slice` and `advance`: what is left of taking in a slice, and of moving time. `evict`: what lies
+behind the horizon.
 """
 _KEY = b"a key of thirty-two bytes or more"
 
@@ -317,6 +318,7 @@ _TIMED: tuple[tuple[Any, str, str], ...] = (
     (engine_module, "finalise", "publish"),
     (outbox, "encode_episodes", "encode"),
     (engine_module, "evaluate", "overload"),
+    (engine_module, "evaluate_before", "overload"),
     (engine_module, "evict", "evict"),
     (engine_module, "compact", "evict"),
     (partition.Partition, "take_slice", "slice"),

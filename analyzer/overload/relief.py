@@ -17,11 +17,11 @@ alarms, beds, roles and acuity. A move is advised only if all of this holds:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from math import fsum, isnan, nan
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from analyzer.model.overload import NORMAL, STATES, Relief
 from analyzer.model.policy import (
@@ -61,29 +61,48 @@ class Alarms(NamedTuple):
 NO_ALARMS = Alarms()
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A clinician on duty in the unit. Unless a field names the unit, it counts all units."""
-
-    state: int
-    role: str
-    """The role in the unit; of several, the first by name."""
-    beds: int
-    here: Mapping[str, Sequence[float]]
-    """The beds of the unit, each with the acuity of each of the clinician's assignments to it."""
-    elsewhere: Sequence[float]
-    """The acuities of the assignments in other units."""
-    alarms: Alarms
-    duty: Sequence[tuple[int, int]]
-    """The last hour's duty: [begin, end) relative to now (ms), disjoint, in order."""
-    levels: Mapping[str, Levels]
-    """The levels in force for this clinician."""
+class Person(Protocol):
+    """A clinician on duty in the unit. Unless an attribute names the unit, it counts all units."""
 
     @property
-    def acuities(self) -> Iterator[float]:
-        for of_bed in self.here.values():
-            yield from of_bed
-        yield from self.elsewhere
+    def state(self) -> int: ...
+
+    @property
+    def role(self) -> str:
+        """The role in the unit; of several, the first by name."""
+        ...
+
+    @property
+    def beds(self) -> int: ...
+
+    @property
+    def here(self) -> Mapping[str, Sequence[float]]:
+        """The beds of the unit, each with the acuity of each of the clinician's assignments to
+        it.
+        """
+        ...
+
+    @property
+    def elsewhere(self) -> Sequence[float]:
+        """The acuities of the assignments in other units."""
+        ...
+
+    @property
+    def alarms(self) -> Alarms: ...
+
+    @property
+    def duty(self) -> Sequence[tuple[int, int]]:
+        """The last hour's duty: [begin, end) relative to now (ms), disjoint, in order."""
+        ...
+
+    @property
+    def levels(self) -> Mapping[str, Levels]:
+        """The levels in force for this clinician."""
+        ...
+
+
+def _acuities(one: Person) -> list[float]:
+    return [*chain.from_iterable(one.here.values()), *one.elsewhere]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +166,7 @@ class Ward:
         of_a_bed = _median(
             acuity for one in peers for of_bed in one.here.values() for acuity in of_bed
         )
-        highest = max(fsum(one.acuities) for one in peers)
+        highest = max(fsum(_acuities(one)) for one in peers)
         return max(highest, of_a_bed * self.most_beds(role))
 
     def _peers(self, role: str) -> list[Person]:
@@ -179,19 +198,21 @@ class Ward:
                     or takes.role != gives.role
                     or takes.beds + 1 > most_beds
                     or bed in takes.here
-                    or fsum([*takes.acuities, *acuities]) > most_acuity
+                    or fsum([*_acuities(takes), *acuities]) > most_acuity
                 ):
                     continue
-                new = (alarms for team, alarms in of_bed.items() if name not in team)
+                new = [alarms for team, alarms in of_bed.items() if name not in team]
+                after = len(takes.alarms.starts) + sum(len(one.starts) for one in new)
+                if max(before - spared, after) >= before:
+                    continue
                 gets = takes.alarms.with_also(new)
-                loads = before - spared, len(gets.starts)
-                if max(loads) < before and self._within(takes, gets, +1, self.levels, "enter"):
+                if self._within(takes, gets, +1, self.levels, "enter"):
                     yield Relief(
                         bed,
                         giver,
-                        (before, loads[0]),
+                        (before, before - spared),
                         name,
-                        (len(takes.alarms.starts), loads[1]),
+                        (len(takes.alarms.starts), after),
                         takes.beds + 1,
                     )
 
@@ -201,15 +222,19 @@ class Ward:
         """Whether a clinician with these alarms and some `more` beds is within all limits to
         `enter`, or to `leave`, a state above normal.
         """
-        values = {
-            "alarms_10m": sum(start > -FLOOD_INTERVAL for start in alarms.starts),
-            "alarms_1h": len(alarms.starts),
-            "protected_1h": _protected(one.duty, alarms.starts, self.overload.protected_duty),
-            "unanswered": alarms.unanswered,
-            "beds": one.beds + more,
-        }
+        values: tuple[tuple[str, Callable[[], float]], ...] = (
+            ("alarms_1h", lambda: len(alarms.starts)),
+            ("beds", lambda: one.beds + more),
+            ("unanswered", lambda: alarms.unanswered),
+            ("alarms_10m", lambda: sum(start > -FLOOD_INTERVAL for start in alarms.starts)),
+            (
+                "protected_1h",
+                lambda: _protected(one.duty, alarms.starts, self.overload.protected_duty),
+            ),
+        )
+        # What takes longest comes last: most that are beyond a limit are beyond an earlier one.
         return not any(
-            _beyond(measure, value, levels[measure], edge) for measure, value in values.items()
+            _beyond(measure, value(), levels[measure], edge) for measure, value in values
         )
 
 

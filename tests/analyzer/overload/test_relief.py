@@ -4,6 +4,7 @@ day whose suggestions are checked one by one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 
@@ -13,7 +14,7 @@ import pytest
 from analyzer import Assignment, Engine, Policy
 from analyzer.model.overload import ELEVATED, NORMAL, Relief
 from analyzer.model.policy import MINUTE, Level, Levels, OverloadPolicy, ReliefPolicy
-from analyzer.overload.relief import Alarms, Person, Ward
+from analyzer.overload.relief import Alarms, Ward
 from streams.formats.codec import decode
 from streams.simulator import Ward as SimulatedWard
 from streams.simulator import simulate
@@ -21,6 +22,20 @@ from streams.simulator.ward import DAY
 
 LEVELS = OverloadPolicy().levels("H", "ICU")
 WHOLE_HOUR = [(-60 * MINUTE, 0)]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A clinician on duty, as `analyzer.overload.relief.Person`."""
+
+    state: int
+    role: str
+    beds: int
+    here: Mapping[str, Sequence[float]]
+    elsewhere: Sequence[float]
+    alarms: Alarms
+    duty: Sequence[tuple[int, int]]
+    levels: Mapping[str, Levels]
 
 
 def every(minutes: float, unanswered: int = 0) -> Alarms:
