@@ -43,7 +43,7 @@ def conditions(
     `of_clinicians` adds figures of a clinician at a minute, from their state and number of beds.
     `held_since` (ms): windows that begin earlier have no figures.
     """
-    engine, duty = Engine(policy, evicts=False), _Duty(facts, question.unit)
+    engine, duty = Engine(policy, evicts=False, explains=False), _Duty(facts, question.unit)
     found, taken = [], -1
     for moment in question.minutes:
         facts.feed(engine, taken, moment)

@@ -74,11 +74,12 @@ class Facts:
         )
 
     def engine(self, policy: Policy, since: int | None = None) -> Engine:
-        """An engine that has taken these facts as complete history. It keeps all of them.
+        """An engine that has taken these facts as complete history. It keeps all of them, and
+        does not work out what could relieve somebody.
 
         `since` (ms): older facts than this were left out.
         """
-        engine = Engine(policy, evicts=False)
+        engine = Engine(policy, evicts=False, explains=False)
         for topic in _IN_ORDER:
             engine.take(topic, tuple(self.tables[topic].values()), None)
         if since is not None:
