@@ -69,13 +69,7 @@ class Engine:
     """
 
     def __init__(
-        self,
-        policy: Policy,
-        *,
-        evicts: bool = True,
-        complete: bool = False,
-        kept_longer: int = 0,
-        explains: bool = True,
+        self, policy: Policy, *, evicts: bool = True, complete: bool = False, kept_longer: int = 0
     ) -> None:
         """`evicts`: whether it forgets what lies behind the horizon; otherwise memory grows with
         the recording, for findings about all of it.
@@ -83,11 +77,9 @@ class Engine:
         `complete`: the facts are complete history and come in order of event time, with few steps
         of time between them. It forgets what lies behind the horizon, and notes what findings about
         all of it rest on: see `await_labels` and `reached_back`. `kept_longer` (ms): it forgets so
-        much later. `explains`: whether changes of overload states have their most frequent alarm
-        types and their relief, which take longer than the states themselves.
+        much later.
         """
         self._state = State(policy)
-        self._state.explains = explains
         self._state.kept_longer = kept_longer
         self._state.is_complete = complete
         self._evicts = evicts
