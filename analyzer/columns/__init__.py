@@ -3,8 +3,10 @@
 It knows how to hold millions of values. It refuses to know what they mean.
 """
 
+from analyzer.columns.packed import Packed
 from analyzer.columns.statics import AlarmType
 
 __all__ = [
     "AlarmType",
+    "Packed",
 ]

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 
-from analyzer.engine import Engine
 from analyzer.incident.completeness import Completeness
-from analyzer.incident.facts import Facts
+from analyzer.incident.facts import Facts, PlainEngine
 from analyzer.incident.question import Question
 from analyzer.model.policy import Policy
 from analyzer.pipeline.classes import SCOPES, nonactionable_ratios
@@ -43,7 +42,7 @@ def conditions(
     `of_clinicians` adds figures of a clinician at a minute, from their state and number of beds.
     `held_since` (ms): windows that begin earlier have no figures.
     """
-    engine, duty = Engine(policy, evicts=False), _Duty(facts, question.unit)
+    engine, duty = PlainEngine(policy), _Duty(facts, question.unit)
     found, taken = [], -1
     for moment in question.minutes:
         facts.feed(engine, taken, moment)

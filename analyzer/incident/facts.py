@@ -21,6 +21,16 @@ Table = dict[str, list[Any]]
 """The facts of one topic: a list for each field of its class, by the name of the field."""
 
 
+class PlainEngine(Engine):
+    """An engine that forgets nothing, and whose changes of states have neither the most frequent
+    alarm types nor a relief: these take longer than the states, and an incident shows none.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy, evicts=False)
+        self._state.explains = False
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Accepted facts of all topics, each once, ordered by time and id."""
@@ -74,11 +84,12 @@ class Facts:
         )
 
     def engine(self, policy: Policy, since: int | None = None) -> Engine:
-        """An engine that has taken these facts as complete history. It keeps all of them.
+        """An engine that has taken these facts as complete history. It keeps all of them, and
+        does not work out what could relieve somebody.
 
         `since` (ms): older facts than this were left out.
         """
-        engine = Engine(policy, evicts=False)
+        engine = PlainEngine(policy)
         for topic in _IN_ORDER:
             engine.take(topic, tuple(self.tables[topic].values()), None)
         if since is not None:

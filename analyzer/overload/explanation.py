@@ -64,7 +64,7 @@ class Explainer:
                 state.teams.clinicians.by_number[number][1],
             )
         relief = None
-        if after > before:
+        if after > before and state.explains:
             ward = context.ward(unit, at, lambda one: self._state_at(one, number_of_tick))
             relief = ward.relief if clinician is None else ward.relief_of(clinician)
         return Change(
@@ -75,6 +75,6 @@ class Explainer:
             before=STATES[before],
             after=STATES[after],
             reasons=reasons_for(before, after, levels, values, drivers),
-            top_types=context.top_types(self._is_unit, number, at),
+            top_types=context.top_types(self._is_unit, number, at) if state.explains else (),
             relief=relief,
         )

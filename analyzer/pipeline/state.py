@@ -79,6 +79,9 @@ class State:
         """Marks of the alarm ids that complete history labels, sorted, and when it last does (ms).
         Their alarms are not evicted before.
         """
+        self.explains = True
+        """Whether changes of overload states have their most frequent alarm types and their relief.
+        """
         self.kept_longer = 0
         """How much longer than the horizon (ms) facts of complete history are held."""
         self.reached_back = 0

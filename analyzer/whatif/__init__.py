@@ -30,7 +30,7 @@ from analyzer.whatif.effects import (
     duty_by_roster,
     workload_before_after,
 )
-from analyzer.whatif.episode_table import FIELDS, Recorded, Recorder
+from analyzer.whatif.episode_table import FIELDS, STATIC, Coded, Columns, Recorded, Recorder
 from analyzer.whatif.grid import Grid, Searched, limits_worth_trying, search
 from analyzer.whatif.levers import (
     LONGEST,
@@ -74,11 +74,14 @@ __all__ = [
     "FIELDS",
     "HIGH",
     "LONGEST",
+    "STATIC",
     "TOLERATED",
     "TRAIN",
     "Balance",
     "Caveat",
     "CaveatKind",
+    "Coded",
+    "Columns",
     "Comparison",
     "Day",
     "Direction",

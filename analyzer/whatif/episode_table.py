@@ -8,9 +8,9 @@ unless one starts more than `AGAIN` after the end of another. Signals that are n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analyzer.arrays import Codes, Flags, Floats, Levels, Numbers, integers
 from analyzer.columns.hashing import fingerprints
 from analyzer.columns.numbered import Numbered
-from analyzer.columns.packed import pack
+from analyzer.columns.packed import Packed, pack
 from analyzer.columns.statics import AlarmType
 from analyzer.model.episodes import PRIORITIES
 from analyzer.model.policy import HOUR, Policy
@@ -46,6 +46,11 @@ FIELDS = (
     "first_response",
 )
 """The fields of `EpisodeRecord` that `Recorder.take` expects, in order. An open `end` is None."""
+
+STATIC = ("facility", "unit", "bed", "device_id", "device_type", "source", "code", "kind")
+"""The fields of `FIELDS` that identify and describe a signal, in the order of `Columns.statics`."""
+
+T = TypeVar("T")
 
 _DAY = 24 * HOUR
 _DAYS = 1 << 20
@@ -112,6 +117,37 @@ class Recorded:
             return 0, 0
         ended = self.end[self.end < OPEN]
         return int(self.start.min()), max(int(self.start.max()), int(ended.max(initial=0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Coded(Generic[T]):
+    """A column of values that repeat: the distinct ones in order of first appearance, and for each
+    row the number of its value among them.
+    """
+
+    values: Sequence[T]
+    numbers: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Finished episodes as `Recorder.take_columns` expects them; all columns are equally long.
+
+    Times are in ms since 1970. The `end` of an open alarm is `OPEN`; `first_response` is `NEVER`
+    where nobody responded; an unknown `value` or `limit` is NaN.
+    """
+
+    statics: Coded[tuple[str, ...]]
+    """The fields `STATIC` of each episode."""
+    alarm_id: Packed
+    priority: Coded[str]
+    start: Numbers
+    end: Numbers
+    value: Floats
+    limit: Floats
+    clinicians: Coded[tuple[str, ...]]
+    class_: Coded[str]
+    first_response: Numbers
 
 
 _FIRST_COLUMN = [one.name for one in fields(Recorded)].index("facility")
@@ -195,6 +231,41 @@ class Recorder:
             ]
         )
 
+    def take_columns(self, columns: Columns) -> None:
+        """As `take`, without Python objects for each episode. Values are not checked."""
+        if not len(columns.start):
+            return
+        numbers = integers(map(self._statics.__getitem__, columns.statics.values))
+        self._number_statics()
+        static = numbers[columns.statics.numbers].astype(np.int32)
+        of_static = np.array([one[0] for one in self._of_static], dtype=np.int64)
+        facilities = of_static[static]
+        marks, checks = fingerprints(facilities, columns.alarm_id)
+        self._parts.append(
+            [
+                static,
+                marks,
+                checks,
+                self._teams_of(facilities, columns.clinicians),
+                _numbers(columns.priority, _RANKS),
+                _numbers(columns.class_, _CLASSES),
+                columns.start,
+                columns.end,
+                columns.value,
+                columns.limit,
+                columns.first_response,
+            ]
+        )
+
+    def _teams_of(self, facilities: Numbers, teams: Coded[tuple[str, ...]]) -> Codes:
+        pairs = facilities * len(teams.values) + teams.numbers
+        known, first, places = np.unique(pairs, return_index=True, return_inverse=True)
+        found = np.empty(len(known), dtype=np.int32)
+        for place in np.argsort(first).tolist():
+            facility, team = divmod(int(known[place]), len(teams.values))
+            found[place] = self._team(facility, teams.values[team])
+        return found[places]
+
     def _number_statics(self) -> None:
         for (
             facility,
@@ -267,6 +338,10 @@ class Recorder:
             limit=limit[rows],
             answered=answered[rows],
         )
+
+
+def _numbers(words: Coded[str], known: Mapping[Any, int]) -> Levels:
+    return np.array([known[one] for one in words.values], dtype=np.int8)[words.numbers]
 
 
 def _latest(

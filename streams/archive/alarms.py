@@ -7,10 +7,11 @@ from datetime import date
 
 import polars as pl
 
-from analyzer.whatif import FIELDS, Recorded, Recorder
+from analyzer.whatif import Recorded, Recorder
 from streams.archive.dataset import Archive
 from streams.archive.facts import day_of
 from streams.archive.tables import TABLES
+from streams.formats.episode_columns import episode_columns
 
 _TIMES = TABLES["episodes"].times
 
@@ -31,8 +32,7 @@ def archived_alarms(
         for day in archive.days("episodes", facility):
             if (since is None or since <= day) and (until is None or day <= until):
                 frame = _day(archive, facility, day, begin, end)
-                if frame.height:
-                    recorder.take([_values(frame, name) for name in FIELDS])
+                recorder.take_columns(episode_columns(frame))
     return recorder.recorded()
 
 
@@ -44,11 +44,3 @@ def _day(
     if begin is not None:
         frame = frame.filter(pl.col("start") >= begin)
     return frame if end is None else frame.filter(pl.col("start") <= end)
-
-
-def _values(frame: pl.DataFrame, name: str) -> list[object]:
-    found = frame[name.rstrip("_")]
-    if name in ("device_id", "source"):
-        found = found.fill_null("")
-    values = found.to_list()
-    return [tuple(one or ()) for one in values] if name == "clinicians" else values

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -16,9 +16,6 @@ from analyzer.whatif import FIELDS, Recorded, Recorder
 from streams.files.lines import BadLine, line_batches
 from streams.files.tables import is_table
 from streams.formats.codec import Malformed, detail, milliseconds
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _LINES_AT_ONCE = 1 << 14
 EARLIEST = 0
@@ -77,11 +74,12 @@ def read_episodes(
             take(recorder, path, some_lines, report)
         return recorder.recorded()
     from streams.files.table_episodes import TableEpisodes
+    from streams.formats.episode_columns import episode_columns
 
     table = TableEpisodes(path, mapping, report, warn)
     if table.are_whole:
         for frame in table.frames():
-            _enter_frame(recorder, frame)
+            recorder.take_columns(episode_columns(frame))
         return recorder.recorded()
     with TemporaryDirectory(prefix="alarm-fatigue-") as folder:
         table.write(finished := Path(folder) / "episodes.jsonl")
@@ -116,20 +114,6 @@ def _enter(recorder: Recorder, records: list[tuple[Any, ...]]) -> None:
     if records:
         columns = list(zip(*records, strict=True))
         recorder.take([columns[index] for index in _IN_ORDER])
-
-
-def _enter_frame(recorder: Recorder, frame: pl.DataFrame) -> None:
-    if frame.height:
-        named = frame.rename({"class": "class_"})
-        columns = [
-            (
-                named[name].fill_null("") if name in ("device_id", "source") else named[name]
-            ).to_list()
-            for name in FIELDS
-        ]
-        people = FIELDS.index("clinicians")
-        columns[people] = list(map(tuple, columns[people]))
-        recorder.take(columns)
 
 
 def _are_plain(records: list[tuple[Any, ...]]) -> bool:

@@ -7,20 +7,26 @@ another table, from 1.
 
 from __future__ import annotations
 
+import csv
 import io
+from bisect import bisect
 from collections.abc import Callable, Collection, Iterator
+from operator import itemgetter
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyzer.arrays import Numbers
 from streams.files.lines import BadLine, InputError, shown
 from streams.files.tables import Csv, CsvRows, is_parquet, split
 
 LINE = "\x00line"
 ROWS_AT_ONCE = 1 << 16
+_FEW_LINES = 256
+"""So few lines between odd ones are read row by row, too; a frame for them would cost more."""
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _FRAME = Path("<frame>")
 
@@ -67,53 +73,50 @@ def open_table(
 
 
 class CsvBatches(CsvRows):
-    """A CSV file. Polars reads the pieces with regular quotation marks. The others are read row by
-    row, with the same result.
+    """A CSV file. Polars reads the runs of lines with regular quotation marks. The lines between
+    them are read row by row, with the same result.
     """
 
     def frames(self, wanted: Collection[str]) -> Iterator[pl.DataFrame]:
         places = {name: place for place, name in enumerate(self.columns) if name in wanted}
-        slow = iter(self)
-        rows: list[tuple[int, dict[str, str]]] = []
-        while True:
+        slow, runs, read = iter(self), _Runs("", self._delimiter), _Together()
+        while self._ahead or self._loaded():
+            if runs.text is not self._piece:
+                runs = _Runs(self._piece, self._delimiter)
+            line = self._piece.count("\n", 0, self._place)
+            run = runs.at(line)
             frame = None
-            if not self._ahead:
-                if self._place >= len(self._piece):
-                    if (piece := next(self._pieces, None)) is None:
-                        break
-                    self._piece, self._place = piece, 0
-                frame = self._fast(places)
-            if frame is not None:
-                if rows:
-                    yield _as_frame(rows, places)
-                    rows = []
-                yield frame
-                continue
-            for row in slow:
-                rows.append(row)
-                if len(rows) == ROWS_AT_ONCE:
-                    yield _as_frame(rows, places)
-                    rows = []
-                if not self._ahead and self._place >= len(self._piece):
-                    break
-            else:
-                break
-        if rows:
-            yield _as_frame(rows, places)
+            if run.is_plain and not self._ahead:
+                frame = self._fast(self._piece[self._place : run.end], places)
+            if frame is None:
+                lines = 0 if run.is_plain and self._ahead else run.last - line
+                frame = _as_frame(self._some(slow, self._number + lines), places)
+            yield from read.take(frame)
+        yield from read.rest()
 
-    def _fast(self, places: dict[str, int]) -> pl.DataFrame | None:
-        """The piece as a frame; None if it must be read row by row."""
-        text = self._piece[self._place :] if self._place else self._piece
+    def _loaded(self) -> bool:
+        """Whether there is more text; it is then in the piece."""
+        while self._place >= len(self._piece):
+            if (piece := next(self._pieces, None)) is None:
+                return False
+            self._piece, self._place = piece, 0
+        return True
+
+    def _some(
+        self, slow: Iterator[tuple[int, dict[str, str]]], last: int
+    ) -> list[tuple[int, dict[str, str]]]:
+        """Rows up to the line `last`, and on to the end of a row that goes on after it."""
+        found = []
+        for row in slow:
+            found.append(row)
+            if len(found) == ROWS_AT_ONCE or (not self._ahead and self._number >= last):
+                break
+        return found
+
+    def _fast(self, text: str, places: dict[str, int]) -> pl.DataFrame | None:
+        """The rows of whole lines, the next ones; None: they must be read row by row."""
         width, delimiter = len(self.columns), self._delimiter
-        if len(delimiter.encode()) > 1 or "\0" in text:
-            return None
-        quoted = '"' in text
         count = text.count("\n") + (not text.endswith("\n"))
-        lines: list[str] | None = None
-        if quoted:
-            lines = text.split("\n")[:count]
-            if not pl.Series(lines).str.contains(_well_quoted(delimiter)).all():
-                return None
         data = text.encode()
         names = [str(place) for place in range(width)]
         chosen = sorted(places.values()) or [0]
@@ -121,7 +124,7 @@ class CsvBatches(CsvRows):
             io.BytesIO(data),
             has_header=False,
             separator=delimiter,
-            quote_char='"' if quoted else None,
+            quote_char='"' if '"' in text else None,
             schema=dict.fromkeys(names, pl.String),
             columns=chosen,
             truncate_ragged_lines=True,
@@ -136,9 +139,9 @@ class CsvBatches(CsvRows):
         )
         counts = _counts(data, delimiter.encode(), count)
         if width == 1 or (counts != width - 1).any():
-            frame = self._without_wide(frame, lines or text.split("\n")[:count], counts)
+            frame = self._without_wide(frame, text.split("\n")[:count], counts)
         self._number += count
-        self._place = len(self._piece)
+        self._place += len(text)
         return frame
 
     def _without_wide(
@@ -148,7 +151,8 @@ class CsvBatches(CsvRows):
         width = len(self.columns)
         wrong = []
         for place in np.flatnonzero(counts >= width).tolist():
-            fields = split(lines[place], self._delimiter)
+            line = lines[place]
+            fields = split(line, self._delimiter) if '"' in line else self._plain(line)
             if len(fields) > width and any(one.strip() for one in fields[width:]):
                 detail = f"expected {width} columns, found {len(fields)}"
                 self._report(BadLine(self._path, self._number + 1 + place, detail))
@@ -157,6 +161,75 @@ class CsvBatches(CsvRows):
         if wrong:
             kept = kept & ~pl.int_range(len(lines), eager=True).is_in(wrong)
         return frame.filter(kept)
+
+
+class _Run(NamedTuple):
+    """Lines that follow one another."""
+
+    is_plain: bool
+    """Polars can read them."""
+    last: int
+    """The line after them."""
+    end: int
+    """The place of that line in the text."""
+
+
+class _Runs:
+    """Which lines of a text polars can read as `CsvRows` does, and which it cannot: with quotation
+    marks within a field or of several lines, with NUL, or with fields that may be too long.
+    """
+
+    def __init__(self, text: str, delimiter: str) -> None:
+        self.text = text
+        self._odd: list[tuple[int, int]] = []
+        """The first line of each odd run, and the line after it, in order."""
+        self._begins: Numbers = np.zeros(1, np.int64)
+        """The place of each line."""
+        if len(delimiter.encode()) > 1:
+            self._odd = [(0, text.count("\n") + 1)]
+        elif any(mark in text for mark in '"\0\ufeff'):
+            lines = pl.Series(text.split("\n"), dtype=pl.String)
+            sizes = lines.str.len_chars()
+            odd = ~lines.str.contains(_well_quoted(delimiter))
+            odd |= lines.str.contains("\0", literal=True) | lines.str.starts_with("\ufeff")
+            if (sizes > csv.field_size_limit()).any():
+                odd |= lines.str.contains('"', literal=True) & (sizes > csv.field_size_limit())
+            for line in np.flatnonzero(odd.to_numpy()).tolist():
+                if self._odd and line - self._odd[-1][1] < _FEW_LINES:
+                    self._odd[-1] = self._odd[-1][0], line + 1
+                else:
+                    self._odd.append((line, line + 1))
+            self._begins = np.concatenate([[0], np.cumsum(sizes.to_numpy() + np.int64(1))])
+
+    def at(self, line: int) -> _Run:
+        """From a line on."""
+        place = bisect(self._odd, line, key=itemgetter(1))
+        if place == len(self._odd):
+            return _Run(True, self.text.count("\n") + 1, len(self.text))
+        first, last = self._odd[place]
+        if line < first:
+            return _Run(True, first, int(self._begins[first]))
+        return _Run(False, last, len(self.text))
+
+
+class _Together:
+    """Joins small frames: each costs its readers as much as some thousand rows."""
+
+    def __init__(self) -> None:
+        self._frames: list[pl.DataFrame] = []
+
+    def take(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Take a frame; a large one comes out once there are enough rows."""
+        if not frame.height:
+            return
+        self._frames.append(frame)
+        if sum(one.height for one in self._frames) >= ROWS_AT_ONCE // 4:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[pl.DataFrame]:
+        if self._frames:
+            yield pl.concat(self._frames, rechunk=True)
+            self._frames = []
 
 
 class FrameBatches:
