@@ -85,7 +85,7 @@ def test_an_answer_does_not_change(episodes: pl.DataFrame) -> None:
         ({"to_priority": "urgent"}, "to_priority: expected one of high, medium, low, info"),
     ],
 )
-def test_what_cannot_be_evaluated_says_why(
+def test_a_setting_that_cannot_be_evaluated_says_why(
     episodes: pl.DataFrame, asked: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(af.InputError, match=says):
@@ -155,6 +155,6 @@ def test_a_change_record_says_when_and_which(tmp_path: Path) -> None:
         ({"change": {"at": 1}}, "change: expected what tune apply wrote"),
     ],
 )
-def test_what_cannot_be_compared_says_why(asked: dict[str, Any], says: str) -> None:
+def test_an_impossible_comparison_says_why(asked: dict[str, Any], says: str) -> None:
     with pytest.raises(af.InputError, match=says):
         af.compare(days(30, 20), **asked)

@@ -66,7 +66,7 @@ def test_whatif_and_findings_of_an_archive_are_those_of_the_files(
     assert ours.rows() == theirs.rows()
 
 
-def test_what_is_no_archive_or_not_in_it_is_told(archive: Path, tmp_path: Path) -> None:
+def test_a_missing_archive_or_place_in_it_is_reported(archive: Path, tmp_path: Path) -> None:
     with pytest.raises(af.InputError, match="expected an archive, found no _schema"):
         af.read_archive(tmp_path)
     with pytest.raises(af.InputError, match="facility: H0 is not in the archive; there is H01"):

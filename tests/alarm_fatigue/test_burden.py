@@ -171,7 +171,9 @@ def test_years_without_facts_are_not_counted_through(
     assert counted[0] == counted[1] < 1000
 
 
-def test_where_nobody_is_there_is_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hours_without_clinicians_have_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gap = 20 * 365 * 24 * HOUR
     files = written(tmp_path / "far", alarm(0, 1000) + alarm(gap, gap + 1000), [])
     count = Counted(monkeypatch)
@@ -180,7 +182,7 @@ def test_where_nobody_is_there_is_no_row(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(frame) == 49  # 12 h, and once at the end
 
 
-def test_a_record_of_1970_is_rejected_and_costs_nothing(
+def test_a_record_of_1970_is_rejected_without_extra_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = written(tmp_path / "stray", [event("start", -NINE), *alarm(0, HOUR)], [])
@@ -213,6 +215,6 @@ def test_another_window_and_times_of_ones_own(day: Files) -> None:
         ({"start": "yesterday"}, "start: expected an RFC 3339 time"),
     ],
 )
-def test_what_cannot_be_answered_says_why(day: Files, asked: dict[str, Any], says: str) -> None:
+def test_an_unanswerable_question_says_why(day: Files, asked: dict[str, Any], says: str) -> None:
     with pytest.raises(af.InputError, match=says.replace("(", r"\(")):
         read(day).burden(**asked)

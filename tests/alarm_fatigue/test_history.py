@@ -202,6 +202,6 @@ def test_a_policy_decides_classes(tmp_path: Path, policy: Any) -> None:
     assert af.read(alarms=path, policy=policy).episodes()["class"].to_list() == ["unknown"]
 
 
-def test_a_policy_that_is_none_says_why() -> None:
+def test_an_invalid_policy_is_refused_with_the_reason() -> None:
     with pytest.raises(af.InputError, match="policy"):
         af.read(alarms=TINY / "alarms.jsonl", policy={"fleeting": "soon"})

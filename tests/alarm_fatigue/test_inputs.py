@@ -161,7 +161,7 @@ def test_a_frame_without_a_required_column_says_which(tmp_path: Path) -> None:
         ({"labels": "nowhere.csv", "mapping": "map.yml"}, "mapping: expected a table of alarms"),
     ],
 )
-def test_what_is_no_input_says_what_was_expected(given: dict[str, Any], says: str) -> None:
+def test_invalid_input_says_what_was_expected(given: dict[str, Any], says: str) -> None:
     with pytest.raises(af.InputError, match=says):
         af.read(**given)
 
@@ -257,7 +257,7 @@ def test_a_workbook_with_the_columns_of_a_topic_needs_no_mapping(tmp_path: Path)
     assert history.episodes()["bed"].to_list() == ["1"]
 
 
-def test_what_is_odd_about_a_table_is_warned_of(tmp_path: Path) -> None:
+def test_oddities_of_a_table_are_warnings(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(
         "facility,unit,bed,alarm_id,device_type,code,kind,priority,start,end,label\n"

@@ -36,7 +36,7 @@ def test_every_name_of_the_front_is_there() -> None:
     assert said("from analyzer import *; print(Engine.__module__)") == "analyzer.engine"
 
 
-def test_a_name_that_is_none_is_an_error() -> None:
+def test_an_invalid_name_is_an_error() -> None:
     with pytest.raises(AttributeError, match="module 'analyzer' has no attribute 'nothing'"):
         _ = analyzer.nothing  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="cannot import name 'nothing'"):

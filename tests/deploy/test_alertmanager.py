@@ -26,7 +26,7 @@ from tests.harness.gateways import TOKEN, Gateway
 from tests.harness.workers import eventually
 
 
-def test_a_heartbeat_that_stops_is_told_once_and_so_is_its_return() -> None:
+def test_a_stopped_heartbeat_is_reported_once_and_so_is_its_return() -> None:
     assert page(webhook((HEARTBEAT, "firing"))).is_heartbeat
     assert not page(webhook((HEARTBEAT, "firing"), ("UnitFlood", "firing"))).is_heartbeat
     heart = Heartbeat(1000.0)
@@ -57,7 +57,7 @@ def notified(gateway: Gateway) -> list[tuple[str, dict[str, str]]]:
     return [(sent.receiver, sent.alerts) for sent in gateway.sent()]
 
 
-def test_a_crisis_is_one_page_however_many_alerts_tell_of_it(
+def test_several_alerts_about_one_crisis_send_one_page(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
     alertmanager.send("UnitOverloaded", "CliniciansOverloaded", "UnitFlood", "UnitAnswersSlowly")
@@ -106,7 +106,7 @@ def test_each_step_of_the_escalation_reaches_its_own_receiver_once_and_the_end_a
     }
 
 
-def test_who_takes_a_page_by_hand_stops_its_escalation_and_still_hears_of_the_end(
+def test_a_page_taken_by_hand_stops_escalating_and_still_reports_its_end(
     alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
     """By amtool, as the runbook says; with a link: see tests/streams/http/test_taking.py."""
@@ -130,7 +130,7 @@ def test_who_takes_a_page_by_hand_stops_its_escalation_and_still_hears_of_the_en
 
 
 @pytest.mark.parametrize("facility", ["H01", ""], ids=["of its facility", "of all"])
-def test_lost_data_is_one_page_to_those_who_must_know_and_never_an_end(
+def test_lost_data_sends_one_page_and_never_a_false_all_clear(
     facility: str, alertmanager: Alertmanager, gateway: Gateway
 ) -> None:
     alertmanager.send("UnitOverloaded")

@@ -58,7 +58,7 @@ def test_each_file_of_values_has_its_golden_file_and_no_other_has() -> None:
 
 
 @cases
-def test_what_kubernetes_knows_is_valid_in_old_and_new_releases(case: Path) -> None:
+def test_kubernetes_objects_are_valid_in_old_and_new_releases(case: Path) -> None:
     """With --strict: no field that a release does not know."""
     known = [one for one in RENDERED[case.stem] if one["kind"] not in CUSTOM]
     assert known

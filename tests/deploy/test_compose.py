@@ -142,7 +142,7 @@ def test_prometheus_with_discovery_differs_in_how_it_finds_targets_alone() -> No
     assert found == expected
 
 
-def test_with_tls_clients_have_what_kafka_asks_for(tmp_path: Path) -> None:
+def test_with_tls_clients_have_the_credentials_that_kafka_requires(tmp_path: Path) -> None:
     override = read("compose.tls.yml")
     script = tmp_path / "secrets.sh"
     shutil.copy(DEPLOY / "secrets.sh", script)

@@ -77,7 +77,7 @@ def test_every_service_that_stays_has_a_health_check_and_restarts(service: dict[
 
 
 @services
-def test_what_a_service_refers_to_exists(service: dict[str, Any]) -> None:
+def test_references_of_a_service_exist(service: dict[str, Any]) -> None:
     assert set(service.get("depends_on", {})) <= set(SERVICES)
     assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
     for volume in service.get("volumes", []):

@@ -152,7 +152,7 @@ def test_alerts_of_these_tests_bear_the_labels_of_the_rules() -> None:
         }.items() <= ours.items()
 
 
-def test_what_inhibition_names_are_alerts_of_the_rules() -> None:
+def test_inhibition_names_alerts_of_the_rules() -> None:
     named = {rule["alert"] for rule in RULES}
     for rule in CONTENT["inhibit_rules"]:
         for matcher in rule["source_matchers"] + rule["target_matchers"]:

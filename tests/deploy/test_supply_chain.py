@@ -35,7 +35,7 @@ def audit() -> ModuleType:
     return module
 
 
-def test_what_is_committed_can_be_read_and_written_again(audit: ModuleType) -> None:
+def test_a_committed_file_can_be_read_and_written_again(audit: ModuleType) -> None:
     text = (ROOT / ".ci" / "audit-last").read_text()
     last = audit.Last.read(text)
     assert audit.Last.read(last.text()) == last

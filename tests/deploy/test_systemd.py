@@ -77,7 +77,7 @@ def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @units
-def test_the_program_understands_what_a_unit_calls(unit: Path) -> None:
+def test_the_program_accepts_the_commands_of_the_units(unit: Path) -> None:
     found = entries(unit)
     [command] = found["ExecStart"]
     variables = {
@@ -195,7 +195,7 @@ def test_the_installer_leaves_a_folder_alone_that_is_no_installation(archive: Ar
     assert (archive.target / "precious").exists()
 
 
-def test_the_archive_takes_what_is_there() -> None:
+def test_the_archive_starts_with_the_records_in_the_topics() -> None:
     text = (ROOT / "deploy" / "offline.sh").read_text()
     [line] = [one for one in text.splitlines() if one.startswith("cp -RL ")]
     assert all((ROOT / one).exists() for one in shlex.split(line)[2:-1])

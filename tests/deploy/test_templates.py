@@ -66,7 +66,7 @@ def test_a_page_says_what_to_do(tmp_path: Path) -> None:
     )
 
 
-def test_what_pages_say_comes_next_is_what_the_rules_do() -> None:
+def test_the_next_step_on_a_page_follows_from_the_rules() -> None:
     rules = {rule["alert"]: rule for rule in RULES}
     for one in tiers.TIERS:
         rule = rules[one.alert]
@@ -105,7 +105,7 @@ def test_alertmanager_and_our_own_receiver_say_the_same_and_nothing_of_other_lab
     assert "CANARY" not in text + rendered("alarm_fatigue.summary", payload, tmp_path)
 
 
-def test_what_is_over_is_said_in_one_line_each(tmp_path: Path) -> None:
+def test_ended_alerts_are_one_line_each(tmp_path: Path) -> None:
     over = webhook(
         ("UnitOverloadStanding", "resolved"),
         ("UnitFlood", "resolved"),
@@ -122,7 +122,7 @@ def test_a_summary_is_short_enough_for_pagerduty_however_much_is_said(tmp_path: 
         assert len(rendered("alarm_fatigue.summary", much, tmp_path)) <= 1024
 
 
-def test_what_is_no_page_is_refused() -> None:
+def test_a_request_that_is_no_page_is_refused() -> None:
     for payload in (
         {},
         [],

@@ -42,7 +42,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_links_lead_to_what_is_in_the_repository(page: Path) -> None:
+def test_links_lead_to_existing_files_of_the_repository(page: Path) -> None:
     targets = [
         target
         for target, _, _ in LINK.findall(FENCE.sub("", page.read_text()))

@@ -12,7 +12,7 @@ from reference.gallery import FOLDER, ORDER, shown
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ORDER)
-def test_a_page_shows_what_its_script_gives(name: str) -> None:
+def test_a_gallery_page_shows_the_output_of_its_script(name: str) -> None:
     """After a change, run `python -m reference.gallery`."""
     page = shown(name)
     assert page.text == (FOLDER / f"{name}.md").read_text()

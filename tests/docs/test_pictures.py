@@ -11,7 +11,7 @@ from reference.__main__ import PICTURES, drawn
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_pictures_are_what_the_code_draws() -> None:
+def test_committed_pictures_equal_the_generated_ones() -> None:
     """After a change to the code, run `make reference`."""
     assert {name: (PICTURES / name).read_text() for name in drawn()} == drawn()
 

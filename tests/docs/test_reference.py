@@ -25,12 +25,12 @@ from tests.harness.site import FakeWorker, Site, simulated
 SETTINGS = settings()
 
 
-def test_pages_are_what_the_code_writes() -> None:
+def test_committed_pages_equal_the_generated_ones() -> None:
     """After a change to the code, run `make reference`."""
     assert {path.name: path.read_text() for path in PAGES.glob("*.md")} == rendered()
 
 
-def test_the_openapi_file_is_what_the_structs_say() -> None:
+def test_the_openapi_file_follows_from_the_structs() -> None:
     """After a change to the code, run `make reference`."""
     assert OPENAPI.read_text() == interface.text()
 

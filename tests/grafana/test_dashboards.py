@@ -55,7 +55,7 @@ every_board = pytest.mark.parametrize("uid", UIDS)
 every_query = pytest.mark.parametrize("query", EVERYTHING, ids=str)
 
 
-def test_the_committed_json_is_what_the_code_writes() -> None:
+def test_the_committed_json_equals_the_generated_one() -> None:
     """After a change to the code, run `python -m grafana`."""
     assert {path.name: path.read_bytes() for path in DASHBOARDS.iterdir()} == rendered()
     assert [f"{uid}.json" for uid in UIDS] == sorted(rendered())

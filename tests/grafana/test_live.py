@@ -241,7 +241,7 @@ def test_every_metric_that_boards_ask_for_was_scraped(prometheus: Prometheus) ->
     assert unknown == []
 
 
-def test_what_may_be_empty_is_asked_for() -> None:
+def test_texts_that_may_be_empty_are_required() -> None:
     """So that the list stays short."""
     everything = [one for uid in UIDS for one in asked(uid)]
     keys = {

@@ -219,5 +219,5 @@ SCENARIOS = [
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_panel_shows_what_it_should(scenario: Scenario, tmp_path: Path) -> None:
+def test_a_panel_shows_the_expected_values(scenario: Scenario, tmp_path: Path) -> None:
     assert_shows(scenario, tmp_path)

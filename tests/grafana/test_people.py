@@ -148,7 +148,7 @@ def test_most_queries_about_people_are_known_as_such() -> None:
         pytest.param(3, LONG_AGO, ABOUT_PEOPLE, id="a large one, 18 h ago: all but single people"),
     ],
 )
-def test_what_is_shown_about_people_depends_on_their_number_and_on_how_long_ago(
+def test_queries_about_people_depend_on_their_number_and_on_the_age_of_the_data(
     tmp_path: Path, clinicians: int, at: str, expected: list[Asked]
 ) -> None:
     given = series("ICU", clinicians)

@@ -48,9 +48,7 @@ def test_docker_podman_and_kubernetes_are_known(tmp_path: Path) -> None:
     assert in_container({"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, [], machine)
 
 
-def test_a_key_that_is_mounted_is_no_reason_to_warn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mounted_key_causes_no_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under Kubernetes, wherever the tests' own files are: that is on `/`, in memory or mounted."""
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     monkeypatch.setenv("XDG_STATE_HOME", "/no-volume")

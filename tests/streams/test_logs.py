@@ -51,7 +51,7 @@ def test_lines_that_differ_in_numbers_alone_are_of_one_kind() -> None:
     assert quiet.filter(record("<Task at 0x7f00> waited 3 s", level=logging.ERROR))
 
 
-def test_of_ours_ten_lines_of_a_kind_are_written_and_the_next_says_how_many_were_not() -> None:
+def test_ten_log_lines_of_a_kind_are_written_and_the_next_counts_those_left_out() -> None:
     clock = Clock()
     quiet = Quiet(clock=clock)
     written = [

@@ -30,7 +30,7 @@ def test_each_message_is_one_datagram(tmp_path: Path, kind: str) -> None:
         ]
 
 
-def test_a_full_socket_or_none_holds_nothing_up(tmp_path: Path) -> None:
+def test_a_full_or_missing_socket_blocks_nothing(tmp_path: Path) -> None:
     ServiceManager.of({}).alive()
     ServiceManager.of({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
@@ -42,7 +42,7 @@ def test_a_full_socket_or_none_holds_nothing_up(tmp_path: Path) -> None:
         assert listening.recv(200) == b"WATCHDOG=1"
 
 
-def test_a_command_that_serves_says_so_lives_and_stops(
+def test_a_server_command_reports_readiness_sends_watchdog_signals_and_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def serve(heard: socket.socket) -> list[str]:

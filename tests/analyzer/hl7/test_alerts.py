@@ -170,7 +170,7 @@ def test_the_onset_falls_back_to_obr_7_and_then_to_msh_7() -> None:
     assert the_alarm(*by_msh.facts).at == 1772366700000
 
 
-def test_without_pv1_the_place_stands_in_obx_18_and_else_is_unknown() -> None:
+def test_without_pv1_the_place_comes_from_obx_18_or_is_unknown() -> None:
     [placed] = outcomes(alert(place="", device="~~WARD~FACILITY"))
     assert (the_alarm(*placed.facts).unit, the_alarm(*placed.facts).bed) == ("WARD", "unknown")
     [nowhere] = outcomes(alert(place=""))
@@ -187,7 +187,7 @@ def test_a_profile_spells_units_and_beds() -> None:
 
 
 @pytest.mark.parametrize("letter", ["D", "T"])
-def test_what_is_not_production_is_dropped_and_counted(letter: str) -> None:
+def test_messages_not_for_production_are_dropped_and_counted(letter: str) -> None:
     [outcome] = outcomes(alert(processing=letter))
     assert (outcome.kind, outcome.facts, outcome.notes) == ("dropped", (), ("processing_id",))
 
@@ -262,7 +262,9 @@ def test_line_ends_also_inside_fields(end: str) -> None:
         (alert(onset="19700101000000+0000"), "OBX-14"),
     ],
 )
-def test_what_is_malformed_names_the_field_and_what_was_expected(data: bytes, field: str) -> None:
+def test_errors_about_malformed_facts_name_the_field_and_what_was_expected(
+    data: bytes, field: str
+) -> None:
     [outcome] = outcomes(data)
     assert outcome.kind == "rejected"
     assert outcome.refusal is not None

@@ -88,7 +88,7 @@ def test_files_are_framed_or_separated(data: bytes) -> None:
     assert [b"|1|P|" in one.data or b"|2|P|" in one.data for one in found] == [True, True]
 
 
-def test_what_is_no_message_stands_with_its_line() -> None:
+def test_text_that_is_no_message_is_reported_with_its_line() -> None:
     data = b"hello\n\n" + ONE.replace(b"\r", b"\n") + b"\nstray text\n"
     lines = ONE.count(b"\r")
     assert [(one.line, one.is_message) for one in pieces(data)] == [

@@ -112,7 +112,7 @@ def test_a_message_without_the_inactivation_facet_does_not_tell_that_it_is_enabl
     assert found == ["alarm start", "response silence", "unchanged", "unchanged"]
 
 
-def test_who_acknowledges_as_the_alarm_ends_or_after_it_has_answered() -> None:
+def test_an_acknowledgement_at_or_after_the_end_is_a_response() -> None:
     end = {"state": "inactive", "onset": "20260301120100+0000", "time": "20260301120100+0000"}
     ended = alert("end", inactivation="alert-acknowledged", **end)
     assert told(alert(), ended, ended) == ["alarm start", "alarm acknowledge end", "unchanged"]
@@ -257,7 +257,7 @@ def answered(*participants: str, **header: str) -> bytes:
     )
 
 
-def test_who_answered_is_who_accepted_and_not_who_got_the_message() -> None:
+def test_the_responder_is_the_person_who_accepted() -> None:
     data = answered(
         "PRT|1|AD|Delivered|AAP^Acknowledging|N-1||||||20260301120025+0000",
         "PRT|2|AD|Accepted as True Positive|AAP|N-2||||||20260301120040+0000",

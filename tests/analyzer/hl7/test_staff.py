@@ -43,7 +43,7 @@ def test_a_transfer_moves_the_patient_not_the_nurse() -> None:
     assert assignments(adt(rol("AD"), trigger="A02")) == []
 
 
-def test_who_answers_no_alarms_is_left_out_unless_a_profile_says_otherwise() -> None:
+def test_staff_who_answer_no_alarms_are_left_out_unless_a_profile_includes_them() -> None:
     attending = adt(rol("AD", "D-1", "AT^attending"))
     [outcome] = outcomes(attending)
     assert (outcome.kind, outcome.notes) == ("dropped", ("other_role",))

@@ -96,7 +96,7 @@ def test_moving_a_bed_does_not_prevent_a_flood_that_one_bed_makes(flooded: Incid
     assert verdicts <= {"moved", "delayed"}
 
 
-def test_without_a_roster_nothing_is_said_of_load_per_clinician() -> None:
+def test_without_a_roster_no_load_per_clinician_is_given() -> None:
     facts = [one for one in quiet_ward() if type(one).__name__ != "Assignment"]
     found = asked(facts + flood(AT - 35 * MINUTE))
     assert not found.completeness.assignments.recorded
@@ -108,7 +108,7 @@ def test_without_a_roster_nothing_is_said_of_load_per_clinician() -> None:
     assert all(minute.unit["clinicians"] is None for minute in found.conditions)
 
 
-def test_without_responses_nothing_is_said_of_answers() -> None:
+def test_without_responses_no_claim_is_made_about_answers() -> None:
     facts = [one for one in quiet_ward() if type(one).__name__ != "Response"]
     found = asked(facts)
     assert not found.completeness.responses.recorded
@@ -240,7 +240,7 @@ def unsaid(found: Incident) -> set[str]:
     return {one.kind for one in found.not_factors if one.value is None}
 
 
-def test_of_a_moment_before_the_first_fact_nothing_is_said() -> None:
+def test_no_claim_is_made_about_a_moment_before_the_first_fact() -> None:
     found = asked(quiet_ward(), AT - 100 * 24 * HOUR)
     why = "no alarms of this unit were recorded up to this moment"
     assert found.summary == f"Not assessable: {why}."
@@ -257,7 +257,7 @@ def test_the_time_before_the_records_begin_is_not_taken_for_calm() -> None:
 
 
 @pytest.mark.parametrize("after", [2 * HOUR, 26 * HOUR, 300 * 24 * HOUR])
-def test_of_a_moment_after_the_last_fact_nothing_is_said(after: int) -> None:
+def test_no_claim_is_made_about_a_moment_after_the_last_fact(after: int) -> None:
     found = asked(quiet_ward(), AT + after)
     assert found.summary.startswith("Not assessable: ")
     assert (found.factors, found.actions) == ((), ())
@@ -276,13 +276,13 @@ def test_a_gap_up_to_the_moment_is_one_of_the_feed_if_the_recording_goes_on() ->
     assert kinds(live)[:1] == ["feed_gap"]
 
 
-def test_of_a_bed_that_never_alarmed_nothing_is_claimed() -> None:
+def test_no_claim_is_made_about_a_bed_without_alarms() -> None:
     found = asked(quiet_ward(), bed="7")
     assert {"silenced", "signal_lost", "recent_change"} <= unsaid(found)
     assert "bed 7, of which no alarm was recorded" in found.completeness.alarms.not_assessable
 
 
-def test_what_happens_in_each_hour_at_a_bed_is_no_factor() -> None:
+def test_an_hourly_event_at_a_bed_is_no_factor() -> None:
     """Leads fall off for a quarter of an hour in each hour, also in the one in question."""
     off: list[Fact] = []
     for hour in range(9 * 24):

@@ -30,7 +30,7 @@ def test_a_correction_outlives_a_restart() -> None:
     assert ann.correction == Correction(NINE + 12 * MINUTE, ("assignments",), None)
 
 
-def test_what_was_read_before_a_restart_can_be_corrected_after_it() -> None:
+def test_changes_found_before_a_restart_can_be_corrected_after_it() -> None:
     hospital = Hospital(POLICY)
     hospital.assign("bob", "3")
     storm(hospital, NINE, minutes=10, every=40 * SECOND)

@@ -71,7 +71,7 @@ def test_limits_of_several_measures_are_all_named() -> None:
     )
 
 
-def test_what_is_within_its_limits_again_is_not_waited_for() -> None:
+def test_measures_back_within_their_limits_are_no_reason() -> None:
     policy = OverloadPolicy(
         alarms_1h=Levels(overloaded=Level(14, 12)),
         protected_1h=Levels(),
@@ -100,7 +100,7 @@ def test_a_state_that_fell_says_what_it_was_before() -> None:
     )
 
 
-def test_a_state_that_late_charting_changed_says_so() -> None:
+def test_a_state_changed_by_late_charting_says_so() -> None:
     hospital = Hospital(POLICY)
     hospital.assign("bob", "3")
     storm(hospital, NINE, minutes=10, every=40 * SECOND)
@@ -127,7 +127,7 @@ def test_alarms_that_arrive_within_seconds_correct_nothing() -> None:
     assert "corrected" not in says(hospital)
 
 
-def test_what_was_emitted_before_is_named_in_the_record_that_corrects_it() -> None:
+def test_a_correction_names_the_record_emitted_before() -> None:
     hospital = Hospital(POLICY)
     hospital.assign("ann", "1", "2")
     storm(hospital, NINE, minutes=10, every=40 * SECOND)

@@ -190,7 +190,7 @@ def test_of_an_alarms_recipients_the_least_ids_count(order: int) -> None:
     assert again.recipients_dropped == engine.recipients_dropped
 
 
-def test_cover_by_another_policy_is_told_from_what_is_stored() -> None:
+def test_coverage_under_another_policy_is_computed_from_the_stored_state() -> None:
     """Forty alarms that were only acknowledged: unknown, until a policy takes that for cover."""
     facts = [
         fact
@@ -293,7 +293,7 @@ def test_a_second_export_with_the_same_event_ids_is_dropped_as_repeated() -> Non
     assert engine.outcome_counts == {("alarms", "accepted"): 5, ("alarms", "duplicate"): 5}
 
 
-def test_an_assignment_that_ends_before_it_begins_holds_nobody() -> None:
+def test_an_assignment_that_ends_before_it_begins_assigns_nobody() -> None:
     night = duty("ann", 22 * 3600, 6 * 3600)
     facts: list[Fact] = [
         night,

@@ -53,7 +53,7 @@ def said(record: EpisodeRecord | naive.Episode) -> tuple[object, ...]:
 
 
 @given(st.data())
-def test_a_late_mention_finds_the_evidence_of_the_class(data: st.DataObject) -> None:
+def test_a_late_event_keeps_the_class_and_its_evidence(data: st.DataObject) -> None:
     facts = data.draw(mentioned_late())
     breaks = data.draw(st.sets(st.integers(0, len(facts) - 1), max_size=2))
     engine, stored = Engine(SHORT), Stored()

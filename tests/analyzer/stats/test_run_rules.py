@@ -44,7 +44,7 @@ def test_too_few_runs_say_that_the_days_before_were_not_steady() -> None:
     assert signals(halves, 12)[-1] == Signal("too_few_runs", 0, 11, 2, False)
 
 
-def test_the_probability_of_runs_is_what_counting_all_orders_gives() -> None:
+def test_the_probability_of_runs_equals_a_count_of_all_orders() -> None:
     above, below = 4, 5
     counts = []
     for places in combinations(range(above + below), above):

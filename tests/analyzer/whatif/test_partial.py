@@ -137,7 +137,7 @@ CASES: dict[str, tuple[Callable[[Row], Row | None], tuple[str, ...], str, str]] 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_lost_in_part_has_no_verdict(tmp_path: Path, case: str, seed: int) -> None:
+def test_a_partly_lost_recording_has_no_verdict(tmp_path: Path, case: str, seed: int) -> None:
     change, choice, kind, said = CASES[case]
     path = written(tmp_path, *ward(seed, change))
     ask = ("compare", "--episodes", path, "--at", str(AT), "--unit", "MICU", *choice)
@@ -179,7 +179,7 @@ def test_a_real_success_has_a_verdict(tmp_path: Path, seed: int, choice: tuple[s
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_control_units_that_are_cut_off_are_none(tmp_path: Path, seed: int) -> None:
+def test_control_units_with_an_interrupted_feed_are_not_used(tmp_path: Path, seed: int) -> None:
     def cut(row: Row) -> Row | None:
         lost = row["unit"] == "SICU" and row["start"] >= AT and hour(row) >= 12
         return None if lost else row
@@ -200,7 +200,7 @@ def test_control_units_that_are_cut_off_are_none(tmp_path: Path, seed: int) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_there_is_seldom_taken_for_lost(kind: str) -> None:
+def test_a_complete_feed_is_seldom_taken_for_interrupted(kind: str) -> None:
     rng, plan = np.random.default_rng(4), Plan(14, 14, earlier=14, controls=2)
     lost = refused = 0
     for _ in range(60):

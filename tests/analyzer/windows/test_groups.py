@@ -127,7 +127,7 @@ def test_colleagues_who_come_at_the_end_of_an_hour_do_not_hide_who_was_alone_bef
     assert engine.groups()["H1", "A"][:10] == [6] * 4 + [1] * 6
 
 
-def test_nobody_known_is_no_group() -> None:
+def test_an_hour_without_known_clinicians_is_no_small_group() -> None:
     engine = Engine(Policy())
     assert engine.groups() == {}
     engine.apply("alarms", alarm(1, "A", NOW), None)

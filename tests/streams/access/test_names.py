@@ -61,5 +61,5 @@ def test_links_in_pages_lead_to_a_name_that_is_answered() -> None:
 
 
 @pytest.mark.parametrize("host", ["a b", "", "a:99999", "a:x", "[::1", "a/b", "a@b", "ä.example"])
-def test_what_is_no_host_is_malformed(host: str) -> None:
+def test_an_invalid_host_is_malformed(host: str) -> None:
     assert asked_names([host]) is None

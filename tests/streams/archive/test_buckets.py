@@ -224,7 +224,7 @@ def test_a_stale_edition_of_another_day_does_not_stand_beside_the_newer_one(url:
     assert starts(archive) == [("a", MIDNIGHT - 5)]
 
 
-def test_what_a_killed_stale_writer_left_is_mended_by_the_next_write(url: str) -> None:
+def test_the_next_write_repairs_the_remains_of_a_killed_stale_writer(url: str) -> None:
     archive, stale = Archive.create(url), Suspended(url)
 
     def meanwhile() -> None:
@@ -366,7 +366,7 @@ def test_a_store_that_ignores_conditions_is_refused_at_the_start(
         ("az://b/a", {}, "there are no credentials; expected AZURE_STORAGE_ACCOUNT_NAME"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(
+def test_errors_are_told_in_one_line(
     where: str, environment: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():

@@ -98,7 +98,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_was_changed_shows_with_its_line(what: str, file: Path) -> None:
+def test_a_changed_entry_is_found_with_its_line(what: str, file: Path) -> None:
     change, says = CHANGES[what]
     file.write_bytes(b"".join(change(lines(file))))
     done = verify(file)
@@ -143,7 +143,7 @@ def test_no_byte_can_be_changed_or_removed_unseen(
         checked([path], KEY)
 
 
-def test_with_a_key_nobody_makes_hashes_anew(tmp_path: Path) -> None:
+def test_without_the_key_hashes_cannot_be_forged(tmp_path: Path) -> None:
     path, key = tmp_path / "audit.jsonl", tmp_path / "key"
     key.write_bytes(KEY)
     key.chmod(0o600)
@@ -223,7 +223,7 @@ def test_entries_after_the_head_was_last_written_are_kept(file: Path) -> None:
     assert verify(file).out.startswith(b"13 entries")
 
 
-def test_a_cut_is_not_mended_by_going_on(file: Path) -> None:
+def test_a_truncated_audit_stays_detectable_after_more_entries(file: Path) -> None:
     file.write_bytes(b"".join(lines(file)[:6]))
     Trail(file).append(entries(1, 10))
     assert json.loads(lines(file)[6])["event"] == "cut"
@@ -242,7 +242,7 @@ def test_a_cut_whose_head_was_removed_shows_after_it_was_continued(file: Path) -
     assert verify(file, "--first", "7").out.startswith(b"2 entries without a break, 7 to 8")
 
 
-def test_a_file_of_before_there_was_a_chain_is_kept_apart(tmp_path: Path) -> None:
+def test_a_file_from_before_hash_chains_is_kept_apart(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     path.write_text('{"user": "ann"}\n')
     path.chmod(0o600)

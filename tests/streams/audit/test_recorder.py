@@ -119,7 +119,7 @@ def test_however_many_different_reads_memory_is_bounded_and_none_is_uncounted(pa
     assert sum("address" not in one for one in found) == 1
 
 
-def test_while_the_disk_takes_nothing_entries_wait_and_what_is_lost_is_said(
+def test_while_the_disk_is_full_entries_wait_and_lost_ones_are_counted(
     path: Path, tmp_path: Path
 ) -> None:
     path.mkdir()  # no file can be opened there
@@ -213,7 +213,7 @@ def test_settings_that_cannot_be_are_told(audit: dict[str, Any], error: str) -> 
         load(None, audit=audit)
 
 
-def test_what_was_read_stands_before_the_end(path: Path) -> None:
+def test_the_position_read_is_before_the_end(path: Path) -> None:
     recorder = Recorder(Trail(path), 60.0, wall=Time(), wake=60.0)
     for _ in range(3):
         recorder.read(read())

@@ -77,7 +77,7 @@ def test_a_report_is_recorded_with_its_span(out: Path, audit: Path) -> None:
     )
 
 
-def test_what_cannot_be_recorded_is_not_done(out: Path, audit: Path) -> None:
+def test_a_command_that_cannot_be_audited_does_nothing(out: Path, audit: Path) -> None:
     audit.parent.mkdir()
     audit.write_bytes(b"")
     audit.chmod(0o666)

@@ -12,7 +12,7 @@ from tests.harness.files import NINE, event
 from tests.harness.workers import run
 
 
-def test_config_check_prints_settings_that_it_takes_back(tmp_path: Path) -> None:
+def test_config_check_prints_settings_that_it_accepts_again(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
         "broker: kafka:9092\npolicy: {fleeting: 20s, windows: [5m, 1h]}\nweb: {port: 9999}\n"

@@ -60,7 +60,7 @@ def test_a_complete_recording_can_tell_all(tmp_path: Path) -> None:
     assert "missing  interventions: none recorded in H/ICU" in text
 
 
-def test_what_is_missing_makes_figures_unknown(tmp_path: Path) -> None:
+def test_missing_records_make_figures_unknown(tmp_path: Path) -> None:
     starts = [one for one in alarms(30, code="ECG LEADS OFF") if one["phase"] == "start"]
     found = asked(tmp_path, alarms=starts)
     assert figures(found) == [

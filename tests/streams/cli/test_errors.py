@@ -185,7 +185,7 @@ def test_an_error_is_one_line_that_says_what_and_a_status(
 
 
 @pytest.mark.slow
-def test_a_broker_that_is_not_there_is_one_line(alarms: Path) -> None:
+def test_a_missing_broker_is_one_error_line(alarms: Path) -> None:
     commands = [
         ("worker", "--broker", NOTHING_LISTENS),
         ("topics", "--broker", NOTHING_LISTENS),
@@ -220,7 +220,7 @@ def test_wrong_arguments_end_with_2(arguments: list[str]) -> None:
     assert next(one for one in reversed(arguments) if len(one) > 1).lstrip("-") in done.err
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(ward: Files) -> None:
+def test_a_closed_output_pipe_is_no_error(ward: Files) -> None:
     command = f"{COMMAND} replay {' '.join(ward.arguments)} | head -n 1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("# HELP ")

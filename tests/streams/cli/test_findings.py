@@ -179,7 +179,7 @@ def test_the_bundled_example_is_too_small_to_say_anything() -> None:
         ),
     ],
 )
-def test_every_error_is_one_line(arguments: list[str], status: int, error: str) -> None:
+def test_every_error_is_one_line_of_output(arguments: list[str], status: int, error: str) -> None:
     done = run("findings", *arguments)
     assert (done.status, done.out, done.err) == (status, b"", f"error: {error}\n")
 

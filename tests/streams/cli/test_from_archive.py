@@ -107,7 +107,7 @@ def test_findings_of_an_archive_are_those_of_the_files(
         (("findings", "--archive", "A", "--window", "1h"), "--archive: cannot be combined"),
     ],
 )
-def test_what_does_not_go_together_is_told(arguments: tuple[str, ...], says: str) -> None:
+def test_options_that_exclude_each_other_are_refused(arguments: tuple[str, ...], says: str) -> None:
     done = run(*arguments)
     assert done.status == 2
     assert says in done.err

@@ -102,7 +102,7 @@ def test_the_answer_of_a_real_question_is_taken(ward: Files, tmp_path: Path) -> 
     assert (again.status, said in again.err) == (2, True)
 
 
-def test_what_is_no_answer_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_answer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "answer.json"
     path.write_text("{}")
     done = run("incident", "apply", path, "--action", "1", *DECIDED, "--at", str(AT))

@@ -59,11 +59,11 @@ def test_each_change_has_an_owner_a_measure_and_a_place_to_decide(staffing: str)
     assert "Keep to 8 beds for each clinician" in changes
 
 
-def test_pictures_are_told_in_words_too(staffing: str) -> None:
+def test_pictures_have_descriptions_in_words(staffing: str) -> None:
     assert staffing.count("<svg") == staffing.count('role="img"') == staffing.count("aria-label=")
 
 
-def test_what_lasted_into_the_window_is_drawn_from_its_begin(tmp_path: Path) -> None:
+def test_alarms_that_last_into_the_window_are_drawn_from_its_begin(tmp_path: Path) -> None:
     truth, page = written("leads-off-silenced", tmp_path)
     lane = page.partition(f">bed {truth.bed}</text>")[2].partition("</g>")[0]
     assert 'class="mute"' in lane

@@ -125,7 +125,7 @@ def test_pages_are_printed_and_heartbeats_and_strangers_are_not(pages: Pages) ->
         (["--config", "/nowhere"], 1, "/nowhere: No such file or directory"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(arguments: list[str], status: int, line: str) -> None:
+def test_impossible_values_are_one_error_line(arguments: list[str], status: int, line: str) -> None:
     done = run("pages", *arguments)
     assert done.status == status
     assert done.err == f"error: {line}\n"

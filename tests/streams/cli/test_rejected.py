@@ -118,7 +118,7 @@ def test_list_show_and_replay(broker: Broker, tmp_path: Path) -> None:
         ]
 
 
-def test_what_cannot_be_done_is_one_line(broker: Broker) -> None:
+def test_an_impossible_request_is_one_error_line(broker: Broker) -> None:
     for arguments, status, line in [
         (("list", "--broker", "127.0.0.1:9"), 1, "error: no Kafka broker answers at 127.0.0.1:9"),
         (
@@ -270,7 +270,9 @@ def inputs(
     return [(one.key, one.value, list(one.headers)) for one in read(broker, topic)]
 
 
-def test_what_cannot_or_must_not_be_sent_again_is_passed_over_and_said(shared: Broker) -> None:
+def test_records_that_cannot_or_must_not_be_sent_again_are_skipped_and_reported(
+    shared: Broker,
+) -> None:
     state = "alarm-fatigue-checkpoint-changelog"
     before = ends(shared, [state])
     reject(
@@ -305,9 +307,7 @@ def test_what_cannot_or_must_not_be_sent_again_is_passed_over_and_said(shared: B
     assert ends(shared, [state]) == before
 
 
-def test_what_was_rejected_before_the_program_was_mended_counts_after_a_replay_and_once(
-    shared: Broker, tmp_path: Path
-) -> None:
+def test_rejected_records_sent_again_after_a_fix_count_once(shared: Broker, tmp_path: Path) -> None:
     good = [
         json.dumps(ALARM | {"event_id": f"e{n}", "alarm_id": f"a{n}", "at": AT}).encode()
         for n in range(2)

@@ -150,7 +150,7 @@ def test_any_one_file_may_come_from_standard_input(ward: Files, topic: Topic) ->
     )
 
 
-def test_malformed_lines_are_told_by_file_and_line_and_passed_over(
+def test_malformed_lines_are_reported_with_file_and_line_and_skipped(
     ward: Files, tmp_path: Path
 ) -> None:
     bad = [b"not json", b"[]", b"\xff", event("begin", 0), event("start", 0, bed="")]

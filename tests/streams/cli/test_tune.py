@@ -14,7 +14,7 @@ from tests.harness.workers import run
 
 
 @pytest.mark.parametrize(("holdoff", "merged"), [("29.999", 0), ("30", 1), ("45", 2)])
-def test_what_returns_within_the_hold_off_carries_the_alarm_on(
+def test_an_alarm_that_returns_within_the_hold_off_continues(
     tmp_path: Path, holdoff: str, merged: int
 ) -> None:
     """Over at 20 s and back 30 s later; over again at 60 s, and back 45 s later. Another device has
@@ -99,7 +99,7 @@ def test_delay_and_limit_as_the_contract_has_them(tmp_path: Path) -> None:
         (["--type", "monitor/SpO2/LO", "--limit", "nan"], "--limit: expected a number"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_with_the_reason(
+def test_an_unanswerable_question_is_refused_with_the_reason(
     tmp_path: Path, arguments: list[str], says: str
 ) -> None:
     done = run("tune", "--episodes", written(tmp_path, episode(1)), *arguments, "--json")
@@ -122,7 +122,7 @@ def test_a_more_sensitive_limit_of_any_chosen_alarm_is_refused_on_either_side(
     assert run(*ask, "--limit", "85").status == 2
 
 
-def test_malformed_lines_are_told_by_file_line_and_field_and_passed_over(tmp_path: Path) -> None:
+def test_malformed_lines_are_reported_with_file_line_and_field_and_skipped(tmp_path: Path) -> None:
     path = written(tmp_path, episode(1))
     bad: list[Any] = [
         "not json",
@@ -222,7 +222,7 @@ def test_help_gives_an_example_and_names_what_stands_below() -> None:
     assert "trend" in said
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_error_line(tmp_path: Path) -> None:
     done = run("tune", "--episodes", tmp_path / "none.jsonl", "--json")
     assert (done.status, done.err) == (1, f"error: {tmp_path / 'none.jsonl'}: no such file\n")
     assert run("tune", "--json").status == 2
@@ -263,7 +263,7 @@ def test_a_roster_tells_duty_better_than_alarms_do(tmp_path: Path) -> None:
     assert "no clinician in it had any of these alarms" in run(*ask, "--assignments", roster).err
 
 
-def test_what_was_judged_among_the_removed_bounds_them_where_nothing_was_actionable(
+def test_reviewed_alarms_among_the_removed_give_the_bound_if_none_was_actionable(
     tmp_path: Path,
 ) -> None:
     path = written(

@@ -74,7 +74,9 @@ def test_only_settings_that_keep_the_tolerance_are_shown(tmp_path: Path) -> None
     assert "BEYOND" not in said
 
 
-def test_what_breaks_the_tolerance_on_the_rest_is_not_proposed(tmp_path: Path) -> None:
+def test_a_setting_that_exceeds_the_tolerance_on_the_held_out_part_is_not_proposed(
+    tmp_path: Path,
+) -> None:
     """In the second half, alarms that are needed became as short as those that are not."""
     first, second = bed_days(500), bed_days(1_000, lasts=4_000)[2_000:]
     found = searched("--episodes", written(tmp_path, *first, *second), "--train", "45")
@@ -119,7 +121,7 @@ def test_a_search_is_the_same_bytes_each_time(calibrated: Path) -> None:
     assert run(*ask).out == run(*ask).out
 
 
-def test_where_too_few_were_needed_nothing_is_recommended(tmp_path: Path) -> None:
+def test_with_too_few_actionable_alarms_nothing_is_recommended(tmp_path: Path) -> None:
     useless = [episode(number, end=number * 60_000 + 5_000) for number in range(400)]
     one_bed = [one | {"class": "actionable", "end": one["start"] + HOUR} for one in useless]
     for episodes, says in (

@@ -103,7 +103,7 @@ def test_nothing_is_shown_that_cannot_be_recorded(state: Path, assignments: Path
     assert not (state / "elsewhere").exists()
 
 
-def test_what_is_unknown_or_ambiguous_is_recorded_and_said(state: Path) -> None:
+def test_unknown_or_ambiguous_look_ups_are_audited_and_reported(state: Path) -> None:
     ids = [f"nurse-{number}" for number in range(2000)]
     names = sorted(map(of, ids))
     first = next(one[:4] for one, other in pairwise(names) if one[:4] == other[:4])

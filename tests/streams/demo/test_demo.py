@@ -57,7 +57,7 @@ def test_it_shows_numbers_and_ends_by_itself(
 
 
 @linux_only
-def test_a_page_arrives_with_what_to_do(embedded_broker: EmbeddedBroker) -> None:
+def test_a_page_arrives_and_says_what_to_do(embedded_broker: EmbeddedBroker) -> None:
     need("prometheus")
     need("prometheus-alertmanager")
     with running("--page", "--port", str(free_port())) as demo:
@@ -121,7 +121,9 @@ def test_a_child_that_dies_is_reported_in_one_line_and_ends_it(
 
 
 @linux_only
-def test_pages_that_can_no_longer_come_end_it_in_one_line(embedded_broker: EmbeddedBroker) -> None:
+def test_a_stopped_page_gateway_ends_the_demo_with_one_line(
+    embedded_broker: EmbeddedBroker,
+) -> None:
     need("prometheus")
     need("prometheus-alertmanager")
     with running("--page", "--port", str(free_port())) as demo:
@@ -222,9 +224,7 @@ def test_a_kafka_that_is_there_gets_another_hospital_each_time_and_keeps_no_topi
         (["--svg", "/dev/null/table.svg"], 1, "--svg: /dev/null/table.svg: Not a directory"),
     ],
 )
-def test_what_cannot_be_is_reported_in_one_line(
-    arguments: list[str], status: int, line: str
-) -> None:
+def test_impossible_input_is_one_error_line(arguments: list[str], status: int, line: str) -> None:
     with running(*arguments) as demo:
         assert demo.status() == status
         assert re.fullmatch(f"error: {line}\n", demo.errors)

@@ -101,7 +101,7 @@ def test_it_shows_numbers_and_leaves_nothing_behind(embedded_broker: EmbeddedBro
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists children")
 @pytest.mark.parametrize("which", ["listen", "translate"])
-def test_a_feed_that_ends_is_one_line(which: str, embedded_broker: EmbeddedBroker) -> None:
+def test_a_feed_that_ends_gives_one_line(which: str, embedded_broker: EmbeddedBroker) -> None:
     with running("--hl7", "--port", str(free_port())) as demo:
         demo.wait_for("monitors speak HL7")
         pids = children(demo.process.pid)
@@ -119,7 +119,7 @@ def test_a_feed_that_ends_is_one_line(which: str, embedded_broker: EmbeddedBroke
         (["--speed", "400"], "--speed: expected 1 to 300 with --hl7"),
     ],
 )
-def test_what_it_cannot_do_is_one_line(options: list[str], says: str) -> None:
+def test_an_unsupported_request_is_one_error_line(options: list[str], says: str) -> None:
     done = subprocess.run(
         [COMMAND, "demo", "--hl7", *options], capture_output=True, text=True, check=False
     )

@@ -135,7 +135,7 @@ def test_a_snapshot_holds_the_samples_of_its_facility() -> None:
     )
 
 
-def test_of_nothing_there_is_an_empty_table() -> None:
+def test_no_input_gives_an_empty_table() -> None:
     nothing = read("", "H01")
     assert nothing == Snapshot(None, 0, 0, (), ())
     assert (
@@ -262,7 +262,7 @@ def test_clinicians_who_do_not_fit_take_turns_and_nobody_is_left_out(
         assert set(seen) == {row.clinician[:8] for row in people}
 
 
-def test_trouble_takes_the_place_of_what_is_no_longer_known() -> None:
+def test_a_warning_replaces_figures_that_are_no_longer_known() -> None:
     lines = drawn(
         SNAPSHOT,
         100,

@@ -97,6 +97,6 @@ HEAD = "Unit;Bed;Alarm;Priority;Start;End"
         (b"Date;Unit;Bed;Nurse;Shift\n2026-03-01;A;1;N1;N\n", 'N: "19:00-07:00"'),
     ],
 )
-def test_what_strangers_write_is_recognised(data: bytes, says: str, tmp_path: Path) -> None:
+def test_unusual_spellings_are_recognised(data: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(data)
     assert says in guess(tmp_path / "table.csv", tmp_path)

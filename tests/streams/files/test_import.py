@@ -66,7 +66,7 @@ def test_rejected_rows_are_named_with_what_was_expected(tmp_path: Path) -> None:
         ("", MAP, "expected a line with the names of the columns"),
     ],
 )
-def test_what_cannot_be_used_is_one_line_and_status_2(
+def test_unusable_input_is_one_error_line_and_status_2(
     tmp_path: Path, table: str | bytes, mapping: str, says: str
 ) -> None:
     found = imported(tmp_path, table, mapping)

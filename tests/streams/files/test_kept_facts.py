@@ -69,7 +69,7 @@ def test_the_last_time_is_that_of_each_facility() -> None:
     assert kept.by_time().last() == {"A": ms(3), "B": ms(5)}
 
 
-def test_what_is_many_lies_in_a_file() -> None:
+def test_large_histories_are_kept_in_a_file() -> None:
     shelf = Shelf(in_memory=10)
     put = [shelf.put(bytes([number]) * 4) for number in range(6)]
     assert [one.read() for one in put] == [bytes([number]) * 4 for number in range(6)]

@@ -103,7 +103,7 @@ def test_a_parquet_table_with_the_fields_own_names_needs_no_mapping(tmp_path: Pa
         ('"col\\nums": {}', "col\\nums: Extra inputs"),
     ],
 )
-def test_a_mapping_that_cannot_be_is_one_line(tmp_path: Path, mapping: str, says: str) -> None:
+def test_an_impossible_mapping_is_one_error_line(tmp_path: Path, mapping: str, says: str) -> None:
     (tmp_path / "log.csv").write_text(CSV)
     (tmp_path / "map.yaml").write_text(mapping)
     done = asked(tmp_path / "log.csv", "--mapping", tmp_path / "map.yaml")
@@ -112,7 +112,7 @@ def test_a_mapping_that_cannot_be_is_one_line(tmp_path: Path, mapping: str, says
     assert says in line
 
 
-def test_what_is_no_table_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_is_one_error_line(tmp_path: Path) -> None:
     (tmp_path / "log.parquet").write_text("no")
     assert asked(tmp_path / "log.parquet").err.startswith(f"error: {tmp_path / 'log.parquet'}: ")
     (tmp_path / "map.yaml").write_text("")
@@ -129,7 +129,7 @@ H,ICU,monitor,LO,high,1772344800,1e300
 """
 
 
-def test_numbers_without_end_are_told_by_row_before_anything_is_computed_with_them(
+def test_infinite_numbers_are_errors_with_their_row_before_any_computation(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "log.csv").write_text(ROWS)
@@ -159,7 +159,9 @@ def test_numbers_without_end_are_told_by_row_before_anything_is_computed_with_th
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
-def test_days_at_the_edges_of_the_calendar_are_told_by_row(tmp_path: Path, zone: str) -> None:
+def test_days_at_the_edges_of_the_calendar_are_errors_with_their_row(
+    tmp_path: Path, zone: str
+) -> None:
     days = ("2026-03-01", "0001-01-01", "9999-12-31", "1969-12-30")
     rows = "".join(f"H,ICU,monitor,LO,high,{day}\n" for day in days)
     (tmp_path / "log.csv").write_text("facility,unit,device_type,code,priority,start\n" + rows)

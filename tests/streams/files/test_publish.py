@@ -34,7 +34,7 @@ def said(*messages: Message, **keeping: Keeping) -> list[str]:
     return lines
 
 
-def test_records_older_than_their_topic_s_retention_are_said_once_a_topic_with_what_to_do() -> None:
+def test_records_older_than_the_retention_are_reported_once_a_topic_with_a_remedy() -> None:
     week = Keeping(retention=7 * DAY)
     old = [
         message(None),
@@ -54,7 +54,7 @@ def test_records_older_than_their_topic_s_retention_are_said_once_a_topic_with_w
     assert said(message(7 * DAY), message(0), alarms=week) == []
 
 
-def test_a_broker_that_refuses_or_restamps_old_records_is_said_as_well() -> None:
+def test_a_broker_that_refuses_or_restamps_old_records_is_reported() -> None:
     [refused] = said(message(2 * DAY), alarms=Keeping(retention=DAY, before_max=DAY))
     assert refused == (
         "alarms: records are dated from 2025-12-30 on, "
@@ -89,7 +89,7 @@ def test_a_broker_that_refuses_or_restamps_old_records_is_said_as_well() -> None
         ({"retention.ms": None}, Keeping()),
     ],
 )
-def test_what_a_topic_keeps_is_read_from_its_settings(
+def test_the_retention_of_a_topic_is_read_from_its_settings(
     config: dict[str, str | None], keeping: Keeping
 ) -> None:
     assert Keeping.of(config) == keeping
@@ -156,7 +156,7 @@ def test_old_records_reach_apache_kafka_with_the_time_of_their_events_after_a_wa
     assert "warning" not in done.err
 
 
-def test_a_broker_that_takes_no_old_records_is_said_before_it_refuses_them(
+def test_a_broker_that_will_refuse_old_records_is_reported_before_it_does(
     apache_kafka: Broker, tmp_path: Path
 ) -> None:
     new_topics(apache_kafka, partitions=1)
@@ -173,7 +173,7 @@ def test_a_broker_that_takes_no_old_records_is_said_before_it_refuses_them(
     assert ends(apache_kafka, ["alarms"]) == {("alarms", 0): 0}
 
 
-def test_a_broker_that_does_not_tell_its_topics_settings_is_warned_of_nothing(
+def test_a_broker_that_hides_topic_settings_causes_no_warning(
     embedded_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     new_topics(embedded_broker, partitions=1)

@@ -145,7 +145,7 @@ def replayed(lines: list[str], *more: str) -> Done:
     return run("replay", "--alarms", "-", *more, stdin="\n".join(lines).encode())
 
 
-def test_every_one_of_99_bad_lines_is_told(tmp_path: Path) -> None:
+def test_each_of_99_bad_lines_is_reported(tmp_path: Path) -> None:
     good = [json.dumps(one) for one in pairs(1)]
     done = replayed([*good, *["oops"] * 99])
     assert done.status == 0
@@ -154,7 +154,7 @@ def test_every_one_of_99_bad_lines_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_of_more_the_first_are_told_and_the_others_added_up_by_reason(tmp_path: Path) -> None:
+def test_the_first_bad_lines_are_shown_and_the_others_counted_by_reason(tmp_path: Path) -> None:
     good = [json.dumps(one) for one in pairs(1)]
     done = replayed([*good, *["oops"] * 60, "{}", *["oops"] * 40, *["{}"] * 7], "--strict")
     assert done.status == 3

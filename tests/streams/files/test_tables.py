@@ -106,7 +106,7 @@ def test_a_wrong_delimiter_is_one_line_with_the_right_one(tmp_path: Path) -> Non
         (gzip.compress(TABLE.encode() * 100, mtime=0)[:-20], "damaged or cut off"),
     ],
 )
-def test_what_cannot_be_a_table_is_one_line(content: bytes, says: str, tmp_path: Path) -> None:
+def test_an_impossible_table_is_one_error_line(content: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError, match=says):
         rows(tmp_path / "t.csv")
@@ -132,7 +132,7 @@ CELL = st.text('a" \n,', max_size=4)
 
 
 @given(st.lists(st.lists(CELL, min_size=4, max_size=4), max_size=12))
-def test_what_a_program_writes_is_read_as_it_was(
+def test_written_files_are_read_back_unchanged(
     tmp_path_factory: pytest.TempPathFactory, cells: list[list[str]]
 ) -> None:
     text = io.StringIO()

@@ -99,7 +99,7 @@ def test_milliseconds_are_read_as_the_product_writes_them(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "absent", ["---", "-", "", " ", "n/a", "N/A", "#N/A", "NaN", "null", "--.-"]
 )
-def test_what_stands_for_no_reading_is_none(absent: str, tmp_path: Path) -> None:
+def test_sentinel_values_are_not_readings(absent: str, tmp_path: Path) -> None:
     done = tuned(
         tmp_path,
         TABLE.replace(";;\n", f";{absent};{absent}\n"),

@@ -115,7 +115,7 @@ class Steps:
         self.anew += 1
 
 
-def test_what_is_held_does_not_grow_with_the_recording() -> None:
+def test_held_memory_does_not_grow_with_the_recording() -> None:
     held = []
     for days in (1, 4):
         facts, told = alarms_of_days(days), Told()

@@ -68,7 +68,7 @@ def test_a_table_is_read_as_spreadsheets_write_it(tmp_path: Path, text: str, enc
         (TABLE + "*,,X-17,Other\n", "line 5: name: expected one name for *//X-17"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+def test_unusable_input_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(SettingsError) as refused:
         load(alarm_names=path)
@@ -76,7 +76,7 @@ def test_what_cannot_be_used_is_refused_with_its_line(tmp_path: Path, text: str,
     assert says in str(refused.value)
 
 
-def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"alarm_names: .*: No such file or directory"):
         load(alarm_names=tmp_path / "none.csv")
     with pytest.raises(SettingsError, match="expected text in UTF-8"):

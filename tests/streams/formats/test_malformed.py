@@ -35,7 +35,7 @@ from tests.harness.records import A_TIME, AT, SAMPLES, decode, detail, sample, t
         (b"null", "value: expected a JSON object"),
     ],
 )
-def test_what_is_no_json_object_is_told_apart(
+def test_lines_that_are_no_json_object_are_told_apart(
     topic: Topic, raw: bytes | None, expected: str
 ) -> None:
     assert detail(topic, raw) == expected
@@ -109,7 +109,7 @@ def test_null_does_not_do_for_a_required_field(topic: Topic, field: str) -> None
         {},
     ],
 )
-def test_what_is_no_time_is_malformed(topic: Topic, field: str, moment: object) -> None:
+def test_an_invalid_time_is_malformed(topic: Topic, field: str, moment: object) -> None:
     assert detail(topic, sample(topic, **{field: moment})) == f"{field}: {A_TIME}"
 
 
@@ -154,7 +154,7 @@ def test_seconds_in_the_place_of_milliseconds_are_named(
 
 @times
 @pytest.mark.parametrize("digits", ["1" * 900_000, "-" + "9" * 900_000, "1e999999", "1e3"])
-def test_numbers_without_end_are_no_times(topic: Topic, field: str, digits: str) -> None:
+def test_infinite_numbers_are_not_times(topic: Topic, field: str, digits: str) -> None:
     raw = sample(topic, **{field: "@"}).replace(b'"@"', digits.encode())
     assert detail(topic, raw) == f"{field}: {A_TIME}"
 
@@ -303,7 +303,7 @@ def test_texts_for_people_are_cut_at_1024_characters_and_counted(
         )
 
 
-def test_what_is_malformed_counts_as_no_text_that_was_cut() -> None:
+def test_malformed_records_do_not_count_as_cut_texts() -> None:
     assert decode_slice("alarms", [sample("alarms", label="x" * 2000, bed="")]).truncated == 0
 
 
@@ -324,7 +324,7 @@ def test_of_a_key_given_twice_the_last_one_counts(topic: Topic) -> None:
 
 
 @pytest.mark.parametrize(("field", "wrong"), [("value", float("nan")), ("limit", float("inf"))])
-def test_a_fact_takes_no_number_that_is_none(field: str, wrong: float) -> None:
+def test_a_fact_refuses_values_that_are_not_numbers(field: str, wrong: float) -> None:
     with pytest.raises(FactError, match=f"{field}: expected a finite number"):
         replace(codec.decode("alarms", sample("alarms")), **{field: wrong})
 

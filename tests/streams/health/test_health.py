@@ -84,7 +84,7 @@ def test_three_quarters_of_a_hospital_refused_are_said_and_their_devices_named()
     assert "60 refused: 40 late, 20 from the future" in told.says
 
 
-def test_what_was_read_more_than_ten_minutes_ago_is_no_longer_counted() -> None:
+def test_records_read_more_than_ten_minutes_ago_no_longer_count() -> None:
     feed = clocks_off()
     assert sum(feed.health(NOW + 9 * MINUTE).recent.values()) == 80
     assert not feed.health(NOW + 10 * MINUTE).recent
@@ -225,7 +225,7 @@ def test_a_transaction_open_for_long_is_named_by_the_page_and_by_a_worker_that_s
     assert (answer.status, answer.body.decode()) == (200, f"ready\n{says}\n")
 
 
-def test_what_waits_for_a_short_transaction_is_not_said_to_be_counted() -> None:
+def test_records_behind_an_open_transaction_are_not_called_counted() -> None:
     worker = FakeWorker(simulated())
     worker.condition = Health(now=1.0, answered_at=1.0)
     worker.uncommitted = 4
@@ -253,7 +253,7 @@ def test_facilities_that_cannot_be_measured_are_said_in_words() -> None:
     assert currency({"H01": 0.0}, None, health, 0).state == "incomplete"
 
 
-def test_losses_are_said_in_words() -> None:
+def test_losses_are_stated_in_words() -> None:
     health = Health(
         now=1.0, answered_at=1.0, losses={"unreadable_batches": {"alarms": 2, "labels": 0}}
     )

@@ -135,7 +135,7 @@ def test_nothing_is_acknowledged_while_kafka_is_down_and_all_when_it_is_up_again
     assert metrics.received == {("GW General", "again"): 6, ("GW General", "kept"): 3}
 
 
-def test_malformed_alarms_are_kept_and_what_is_no_alarm_is_not() -> None:
+def test_malformed_alarms_are_kept_and_other_messages_are_not() -> None:
     async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
         one = await gateway()
         one.send(
@@ -151,7 +151,7 @@ def test_malformed_alarms_are_kept_and_what_is_no_alarm_is_not() -> None:
     played(story, Kafka())
 
 
-def test_what_is_kept_holds_no_patient_and_is_keyed_by_facility() -> None:
+def test_kept_messages_hold_no_patient_and_are_keyed_by_facility() -> None:
     async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
         one = await gateway()
         one.send(alert())

@@ -55,7 +55,7 @@ def test_check_answers_programs_with_one_object(recording: Path) -> None:
     assert found["each"][0]["facts"][0]["phase"] == "start"
 
 
-def test_what_is_converted_replays(recording: Path, tmp_path: Path) -> None:
+def test_converted_messages_can_be_replayed(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "facts"
     done = run("hl7", "convert", recording, "--out", out, "--strict")
     assert done.returncode == 3
@@ -148,7 +148,7 @@ def test_a_wrong_profile_is_one_line(text: str, says: str, recording: Path, tmp_
     assert done.stderr.count("\n") == 1
 
 
-def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+def test_an_unusable_file_is_one_error_line(tmp_path: Path) -> None:
     table = tmp_path / "alarms.csv"
     table.write_text("time;bed\n1;2\n")
     for path, says in ((table, "no HL7 message"), (tmp_path / "none", "No such file")):

@@ -78,7 +78,7 @@ def test_every_page_of_a_worker_has_its_rule(hospital: Site) -> None:
     assert hospital.paths <= {*ACTS, *OPEN_PATHS, *SIGNED_PATHS}
 
 
-def test_a_page_without_a_rule_is_read_by_nobody(tmp_path: Path) -> None:
+def test_a_path_without_a_permission_rule_is_refused_to_everybody(tmp_path: Path) -> None:
     site = Site(FakeWorker(simulated()), WebSettings(tokens=tokens(tmp_path)))
 
     @site.pages.page("/forgotten")
@@ -151,7 +151,7 @@ def test_a_token_for_one_unit_gets_that_unit_as_everybody_does_and_no_word_of_an
         assert mine == whole
 
 
-def test_what_concerns_more_than_the_unit_is_not_told_as_a_number(hospital: Site) -> None:
+def test_a_scoped_reader_gets_no_numbers_about_more_than_the_unit(hospital: Site) -> None:
     """A facility's events, less the unit's own, are those of the other units."""
     currency = get(hospital, "/api/v1/units", "micu").json["currency"]
     assert [one["facility"] for one in currency["facilities"]] == ["H01"]
@@ -335,7 +335,7 @@ def test_the_scrape_role_gets_every_series_and_a_scoped_one_the_same_numbers_of_
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if "api" in path or "metrics" in path])
-def test_what_may_name_a_clinician_is_stored_nowhere(hospital: Site, path: str) -> None:
+def test_answers_that_may_name_a_clinician_are_not_cached(hospital: Site, path: str) -> None:
     stored = get(hospital, path, "office").headers["Cache-Control"]
     assert stored == ("no-cache" if "openapi" in path else "no-store")
 

@@ -51,7 +51,7 @@ def recorded(tmp_path: Path) -> Iterator[Recorded]:
     one.site.stop()
 
 
-def test_who_read_what_about_whom(recorded: Recorded) -> None:
+def test_reads_are_audited_with_reader_place_and_clinicians(recorded: Recorded) -> None:
     answer = recorded.site.get(
         f"/api/v1/clinicians?{PLACE}", Authorization=f"Bearer {token('micu')}"
     )
@@ -79,7 +79,7 @@ def test_who_read_what_about_whom(recorded: Recorded) -> None:
     assert "clinicians" not in found["/api/v1/findings"]
 
 
-def test_what_was_refused_and_to_whom(recorded: Recorded) -> None:
+def test_refusals_are_audited_with_the_reader(recorded: Recorded) -> None:
     recorded.get("/metrics")
     recorded.get("/metrics", "nurse")
     recorded.get("/api/v1/unit?facility=H02&unit=PICU", "micu")
@@ -103,7 +103,7 @@ def test_what_was_refused_and_to_whom(recorded: Recorded) -> None:
     assert {one["event"] for one in recorded.entries} == {"refused"}
 
 
-def test_what_ifs_are_recorded_with_what_was_asked(recorded: Recorded) -> None:
+def test_what_ifs_are_audited_with_their_parameters(recorded: Recorded) -> None:
     kind = "monitor/MDC_ECG_HEART_RATE/MDC_EVT_HI"
     assert recorded.get(f"/api/v1/whatif?{PLACE}&type={kind}&delay=9", "biomed") == 200
     assert recorded.get(f"/api/v1/whatif?{PLACE}&type=a/secret/x&delay=9", "biomed") == 404

@@ -154,7 +154,7 @@ def test_every_number_of_clinicians_is_the_one_exported_and_nobody_is_ranked(sit
     assert told == chosen(shown, {name for name, _ in told})
 
 
-def test_those_beyond_the_cap_are_not_told_of_either() -> None:
+def test_changes_of_clinicians_beyond_the_cap_are_not_exported() -> None:
     with Site(FakeWorker(simulated()), pseudonym=pseudonym, max_clinicians=2) as site:
         shown = {
             dict(labels)["clinician"] for name, labels in exported(site) if name == "clinician_beds"
@@ -169,7 +169,7 @@ def test_those_beyond_the_cap_are_not_told_of_either() -> None:
         assert len(told) == 2
 
 
-def test_where_clinicians_are_not_shown_nobody_is_told_of() -> None:
+def test_with_clinicians_off_no_answer_names_one() -> None:
     with Site(FakeWorker(simulated()), pseudonym=pseudonym, clinicians=False) as site:
         units = site.get("/api/v1/units").json["units"]
         assert [unit["relief"] for unit in units] == [None] * 3

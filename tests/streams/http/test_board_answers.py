@@ -18,7 +18,7 @@ from tests.harness.site import FakeWorker, Site
 BERLIN = Calendars(Calendar(ZoneInfo("Europe/Berlin")))
 
 
-def test_who_needs_help_first_stands_first_with_why_and_who_could_take_a_bed() -> None:
+def test_the_unit_in_most_need_is_first_with_reasons_and_relief() -> None:
     hospital = Hospital()
     hospital.assign("ann", "1", "2", "4")
     hospital.assign("bob", "3")
@@ -235,7 +235,7 @@ def test_the_legend_and_the_limits_of_each_unit_are_those_of_the_policy() -> Non
         (0, "12345 records behind", "behind", "behind: 12345 records behind"),
     ],
 )
-def test_how_current_the_numbers_are_is_told_in_words(
+def test_the_currency_of_the_numbers_is_stated_in_words(
     quiet: int, behind: str | None, state: str, says: str
 ) -> None:
     hospital = Hospital()

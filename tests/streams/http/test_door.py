@@ -65,7 +65,7 @@ def test_dripping_does_not_renew_the_time_for_a_header() -> None:
         assert impatient.refusals.totals == {"header_timeout": 1}
 
 
-def test_who_asks_much_and_reads_nothing_is_cut_off() -> None:
+def test_a_client_that_requests_much_and_reads_nothing_is_disconnected() -> None:
     with Site(worker(), stall=0.5) as served, closing(connect(served)) as connected:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         request = b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -55,7 +55,9 @@ def worker() -> FakeWorker:
         ),
     ],
 )
-def test_what_nobody_guards_is_refused_in_one_line(settings: dict[str, str], error: str) -> None:
+def test_an_unguarded_public_server_is_refused_in_one_line(
+    settings: dict[str, str], error: str
+) -> None:
     with pytest.raises(SettingsError, match=f"^{error}$") as refused:
         load(None, web=settings)
     assert TOKEN not in str(refused.value)
@@ -73,7 +75,7 @@ def test_what_nobody_guards_is_refused_in_one_line(settings: dict[str, str], err
         {"host": "0.0.0.0", "tls_cert_file": "c", "tls_key_file": "k", "tls_client_ca_file": "a"},
     ],
 )
-def test_what_is_guarded_or_local_is_not(settings: dict[str, str]) -> None:
+def test_a_guarded_or_local_server_causes_no_warning(settings: dict[str, str]) -> None:
     load(None, web=settings)
 
 
@@ -87,7 +89,7 @@ def test_what_is_guarded_or_local_is_not(settings: dict[str, str]) -> None:
         ("ein-schlüssel-aus-wien", "expected 16 or more ASCII characters without spaces"),
     ],
 )
-def test_a_token_that_cannot_be_is_told_in_one_line_that_does_not_show_it(
+def test_an_invalid_token_is_one_error_line_without_the_token(
     content: str | None, error: str, tmp_path: Path
 ) -> None:
     file, config = tmp_path / "token", tmp_path / "config.yaml"
@@ -129,7 +131,7 @@ def test_no_secret_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_certificates_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -> None:
+def test_unreadable_certificates_are_one_error_line(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(
         f"web: {{tls_cert_file: {tmp_path}/c, tls_key_file: {tmp_path}/k}}\npseudonyms: false\n"
@@ -196,14 +198,14 @@ def test_without_the_token_there_is_nothing_to_read(guarded: Site, path: str, sh
 @pytest.mark.parametrize(
     "shown", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic("", TOKEN), basic("whoever", TOKEN)]
 )
-def test_with_the_token_everything_is(guarded: Site, path: str, shown: str) -> None:
+def test_everything_is_readable_with_the_token(guarded: Site, path: str, shown: str) -> None:
     assert guarded.get(path, Authorization=shown).status == (
         404 if "/api/v1/unit?" in path or "clinicians" in path else 200
     )
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/ready"])
-def test_whoever_starts_and_stops_workers_needs_no_token(guarded: Site, path: str) -> None:
+def test_service_managers_need_no_token(guarded: Site, path: str) -> None:
     assert guarded.get(path).status == 200
 
 

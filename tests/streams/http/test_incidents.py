@@ -148,7 +148,7 @@ def test_the_page_loads_nothing_and_cannot_be_framed(site: Site) -> None:
         ({"at": UNTIL - 27 * HOUR}, 404, "older than the 26 h that this worker holds"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_in_a_sentence(
+def test_an_unanswerable_question_is_refused_in_a_sentence(
     site: Site, asked: dict[str, Any], status: int, words: str
 ) -> None:
     got = ask(site, **asked)

@@ -13,7 +13,7 @@ from tests.harness.site import FakeWorker, Site, pseudonym
 MARK = "zzmark"
 
 
-def test_no_bed_device_person_or_text_is_told() -> None:
+def test_no_bed_device_person_or_text_is_shown() -> None:
     engine = Engine(Policy())
     for bed, who in (("1", "a"), ("2", "a"), ("4", "a"), ("3", "b")):
         duty = Assignment(

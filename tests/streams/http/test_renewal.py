@@ -71,7 +71,7 @@ def test_a_revoked_certificate_is_refused_as_soon_as_the_list_says_so(tmp_path: 
         assert answers(site, context["board"])
 
 
-def test_a_revocation_list_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_an_invalid_revocation_list_is_refused_at_the_start(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "server")
     broken = tmp_path / "broken.crl"
     broken.write_text("no list")

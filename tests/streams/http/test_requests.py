@@ -183,7 +183,7 @@ def test_malformed_requests_are_counted_in_two_lines_without_their_tokens(
     assert TOKEN not in caplog.text
 
 
-def test_a_page_that_fails_is_one_line_and_harms_no_other(
+def test_a_failed_page_is_one_log_line_and_stops_no_other(
     structured: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(FakeWorker):

@@ -135,7 +135,7 @@ def test_everything_is_done_with_the_keyboard_alone(browser: Browser, site: Site
         assert active() == first, "and back to where they were"
 
 
-def test_whoever_listens_is_told_what_others_see(browser: Browser, site: Site) -> None:
+def test_screen_readers_are_told_the_same(browser: Browser, site: Site) -> None:
     with Screen(browser, site) as page:
         page.locator(".unit").first.wait_for()
         first = units(page)[0]
@@ -169,7 +169,7 @@ def test_the_sorted_column_says_so(browser: Browser, site: Site, button: str) ->
         expect(sorted_by).to_have_text(button)
 
 
-def test_without_motion_for_whoever_wants_none(browser: Browser, site: Site) -> None:
+def test_animations_follow_the_reduced_motion_setting(browser: Browser, site: Site) -> None:
     ask = """() => {
         const one = document.querySelector(".unit");
         one.classList.add("changed");

@@ -212,9 +212,7 @@ def test_the_back_button_returns_to_the_list_as_it_was(browser: Browser, ward: S
         assert shown(page, count=28) == before
 
 
-def test_nobody_is_named_on_the_list_and_nobody_is_asked_about(
-    browser: Browser, ward: Site
-) -> None:
+def test_the_list_names_no_clinician_and_requests_none(browser: Browser, ward: Site) -> None:
     screen = Screen(browser, ward)
     with screen as page:
         shown(page)

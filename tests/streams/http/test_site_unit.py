@@ -193,7 +193,7 @@ class Told:
         return silence.id
 
 
-def test_who_has_the_page_is_said_on_the_list_and_at_the_unit_by_role(browser: Browser) -> None:
+def test_the_list_and_the_unit_show_by_role_who_has_the_page(browser: Browser) -> None:
     now = NOW / 1000
     silence = silence_of("H", "ICU", (), "charge_nurse", "phone 4711", now - 60, now + 1800)
     told = Told(replace(silence, id="1"))
@@ -214,7 +214,7 @@ def test_who_has_the_page_is_said_on_the_list_and_at_the_unit_by_role(browser: B
             )
 
 
-def test_a_unit_that_is_not_known_is_not_said_to_be_quiet(browser: Browser) -> None:
+def test_an_unknown_unit_is_not_called_quiet(browser: Browser) -> None:
     with (
         Site(FakeWorker(troubled().engine), now=NOW / 1000) as site,
         Screen(browser, site, unit_address("NOWHERE", "H")) as page,
@@ -233,7 +233,7 @@ def test_a_unit_that_is_not_known_is_not_said_to_be_quiet(browser: Browser) -> N
         expect(page.locator("#one [data-is=why]")).to_have_text("No measure exceeds its limit.")
 
 
-def test_what_if_is_about_the_unit_shown(browser: Browser, site: Site) -> None:
+def test_the_what_if_is_about_the_unit_shown(browser: Browser, site: Site) -> None:
     with Screen(browser, site, unit_address("PICU")) as page:
         page.locator("#one svg.trend").wait_for()
         with page.expect_request("**/api/v1/whatif?*") as asked:

@@ -15,7 +15,7 @@ from tests.harness.screens import Screen, answer, kept, unit_address, units, vie
 from tests.harness.site import UNTIL, FakeWorker, Site, simulated
 
 
-def test_it_goes_on_in_place_with_focus_and_scroll(browser: Browser) -> None:
+def test_updates_keep_focus_and_scroll_position(browser: Browser) -> None:
     hospital = troubled()
     with (
         Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site,
@@ -46,7 +46,7 @@ def test_it_goes_on_in_place_with_focus_and_scroll(browser: Browser) -> None:
         assert page.evaluate("window.row.isConnected")
 
 
-def test_what_is_open_at_a_unit_stays_open(browser: Browser) -> None:
+def test_open_parts_of_a_unit_stay_open(browser: Browser) -> None:
     hospital = troubled()
     with (
         Site(FakeWorker(hospital.engine), now=(NINE + 10 * MINUTE) / 1000) as site,
@@ -63,9 +63,7 @@ def test_what_is_open_at_a_unit_stays_open(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("query", ["", unit_address("MICU")], ids=["list", "unit"])
-def test_what_has_not_changed_is_not_written_again(
-    browser: Browser, site: Site, query: str
-) -> None:
+def test_unchanged_elements_are_not_written_again(browser: Browser, site: Site, query: str) -> None:
     with Screen(browser, site, query) as page:
         if query:
             expect(page.locator("[data-is=fixes] li")).to_have_count(3)
@@ -172,7 +170,7 @@ def test_a_facility_that_sends_nothing_is_old_on_its_own_units_alone(browser: Br
         expect(told).to_have_text(["No alarm event from E for 130 min: is its feed still running?"])
 
 
-def test_a_worker_that_is_gone_is_said_to_be_and_its_return_is_seen(browser: Browser) -> None:
+def test_a_lost_worker_is_shown_and_so_is_its_return(browser: Browser) -> None:
     worker = FakeWorker(simulated())
     first = Site(worker).start()
     with Screen(browser, first) as page:

@@ -84,9 +84,7 @@ def test_a_candidate_is_tried_with_the_keyboard_and_its_numbers_are_those_of_the
         assert screen.complaints == []
 
 
-def test_of_several_answers_on_their_way_the_last_question_s_counts(
-    browser: Browser, site: Site
-) -> None:
+def test_the_answer_to_the_last_question_counts(browser: Browser, site: Site) -> None:
     held: list[Route] = []
     with Screen(browser, site) as page:
         page.locator(".unit").nth(2).wait_for()
@@ -119,7 +117,9 @@ def test_where_nothing_has_finished_there_is_nothing_to_try(browser: Browser) ->
         expect(page.locator("#delay")).to_be_hidden()
 
 
-def test_what_cannot_be_tried_is_said_in_place_of_an_answer(browser: Browser, site: Site) -> None:
+def test_an_impossible_what_if_is_explained_in_place_of_an_answer(
+    browser: Browser, site: Site
+) -> None:
     with Screen(browser, site) as page:
         page.locator(".unit").nth(2).wait_for()
         page.locator("#workbench summary").click()

@@ -133,7 +133,7 @@ def test_one_tap_takes_a_page_and_the_next_tier_hears_who_had_it(night: Night) -
     assert "4711" not in str(second.payload)
 
 
-def test_each_tier_takes_what_is_left_and_all_who_were_paged_hear_of_the_end(night: Night) -> None:
+def test_each_tier_can_take_the_page_and_all_who_were_paged_hear_of_the_end(night: Night) -> None:
     am = night.alertmanager
     am.send("UnitOverloaded")
     night.paged("charge-nurse")
@@ -193,7 +193,7 @@ def test_taps_at_the_same_moment_are_one_silence_which_can_be_kept_for_longer(ni
     assert night.silences() == [longer], "never for less long"
 
 
-def test_what_we_did_not_sign_takes_nothing_and_says_so(night: Night) -> None:
+def test_an_unsigned_link_cannot_take_a_page(night: Night) -> None:
     night.alertmanager.send("UnitOverloaded")
     path = night.path(night.paged("charge-nurse"))
     now = int(time.time())

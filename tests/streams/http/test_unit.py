@@ -46,7 +46,7 @@ def test_the_states_are_those_of_the_changes_that_were_emitted() -> None:
     ]
 
 
-def test_what_is_not_known_is_no_state() -> None:
+def test_an_unknown_state_is_not_exported() -> None:
     hospital = Hospital()
     hospital.assign("ann", "1")
     hospital.alarm(NINE - HOUR)

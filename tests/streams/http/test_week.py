@@ -129,7 +129,7 @@ def test_a_silent_day_is_no_quiet_day(tmp_path: Path) -> None:
     assert answer.nothing == "1 day is not in the archive"
 
 
-def test_without_a_roster_nothing_is_said_per_clinician(tmp_path: Path) -> None:
+def test_without_a_roster_no_figure_per_clinician_is_given(tmp_path: Path) -> None:
     answer = found(replace(PLACE, units={"ICU": 6}, roster=False), tmp_path / "archive")
     assert {one.clinician_hours for one in answer.days} == {None}
     assert {one.overloaded_hours for one in answer.days} == {None}  # nothing is known of states
@@ -138,7 +138,7 @@ def test_without_a_roster_nothing_is_said_per_clinician(tmp_path: Path) -> None:
     assert answer.says.overloaded.startswith("not known")
 
 
-def test_where_there_is_nothing_a_sentence_says_why(worker: FakeWorker, tmp_path: Path) -> None:
+def test_an_empty_page_says_why(worker: FakeWorker, tmp_path: Path) -> None:
     with site_of(worker, None) as site:
         assert site.get(ASK + "ICU").json["nothing"].startswith("no archive of past days")
     with site_of(worker, tmp_path) as site:

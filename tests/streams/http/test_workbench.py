@@ -219,7 +219,7 @@ def test_from_end_to_end_of_its_room_no_limit_is_refused_and_beyond_it_every_one
 
 
 @given(st.data())
-def test_what_is_held_is_what_was_said_however_it_came_and_after_a_restart(
+def test_held_assignments_do_not_depend_on_the_order_of_messages_or_restarts(
     data: st.DataObject,
 ) -> None:
     facts = data.draw(wards())
@@ -380,7 +380,7 @@ def test_only_so_many_units_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hospital.engine.taken == 4
 
 
-def test_a_partition_taken_away_is_missed_at_once() -> None:
+def test_a_revoked_partition_is_left_out_at_once() -> None:
     worker = FakeWorker(counting("ICU").engine)
     with Site(worker, reuse=1000.0) as site:
         assert ask(site, "monitor//MDC_EVT_LO", "ICU", "H").status == 200

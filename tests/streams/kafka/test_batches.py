@@ -174,7 +174,7 @@ def test_headers_that_are_no_text_do_not_matter() -> None:
     }
 
 
-def test_a_batch_that_compaction_has_emptied_is_passed() -> None:
+def test_a_batch_emptied_by_compaction_is_skipped() -> None:
     found = read_all(log_of([Batch([], 4), Batch(plain(1), 1), Batch([], 3)]))
     assert [(one.begin, one.next_offset, one.offsets, one.unreadable) for one in found] == [
         (0, 8, [4], [])

@@ -78,7 +78,7 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_batch_that_cannot_be_read_is_passed_over_and_what_surrounds_it_is_read(
+def test_an_unreadable_batch_is_skipped_and_its_neighbours_are_read(
     name: str,
 ) -> None:
     raw, reason = DAMAGED[name]

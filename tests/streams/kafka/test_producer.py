@@ -178,7 +178,7 @@ async def _all(producer: BatchProducer, records: list[Outgoing]) -> None:
 @pytest.mark.parametrize(
     "error", [MessageSizeTooLargeError(), CorruptRecordException(), UnknownError()]
 )
-def test_of_a_batch_that_is_refused_all_but_the_bad_record_is_delivered_in_order(
+def test_all_but_the_bad_record_of_a_refused_batch_are_delivered_in_order(
     error: KafkaError,
 ) -> None:
     async def check() -> None:
@@ -198,7 +198,7 @@ def test_of_a_batch_that_is_refused_all_but_the_bad_record_is_delivered_in_order
     asyncio.run(check())
 
 
-def test_a_broker_that_is_away_costs_nothing_and_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_broker_loses_no_record_and_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "RETRY_SECONDS", 0.0)
 
     async def check() -> None:
@@ -270,7 +270,7 @@ def test_a_client_that_can_send_no_more_is_an_error_of_every_checkpoint() -> Non
     asyncio.run(check())
 
 
-def test_records_of_a_checkpoint_are_stored_or_refused_in_one_word(
+def test_a_checkpoint_is_stored_or_refused_with_one_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sending, "RETRY_SECONDS", 0.0)

@@ -137,7 +137,7 @@ def test_an_open_transaction_holds_back_what_follows_and_that_is_said_and_is_no_
     )
 
 
-def test_what_the_broker_lets_pass_and_nobody_can_read_is_skipped_and_what_surrounds_it_counts(
+def test_unreadable_batches_on_the_broker_are_skipped_and_their_neighbours_count(
     broker: Broker, worker: WorkerProcess
 ) -> None:
     produce(broker, lambda client: send(client, range(5)))

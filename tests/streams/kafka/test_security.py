@@ -61,7 +61,7 @@ SECRET = "hush-8472"
         ({"topic_prefix": "a b"}, "kafka.topic_prefix: "),
     ],
 )
-def test_what_does_not_belong_together_is_named(given: dict[str, Any], says: str) -> None:
+def test_parts_that_do_not_belong_together_are_named(given: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError) as error:
         load(kafka=given)
     assert str(error.value).startswith(says)

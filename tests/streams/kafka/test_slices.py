@@ -207,7 +207,7 @@ def test_a_topic_that_never_comes_is_waited_for_with_patience_and_then_no_more_u
     ] == ["responses", "alarms"]
 
 
-def test_what_is_not_known_to_be_at_its_end_is_waited_for() -> None:
+def test_a_partition_whose_end_is_unknown_is_waited_for() -> None:
     backlog = Backlog()
     backlog.add(
         [piece("alarms", [1, 2])],

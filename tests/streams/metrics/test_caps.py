@@ -42,7 +42,7 @@ def units(*alarms: tuple[str, str, int]) -> Burdens:
     )
 
 
-def test_what_is_left_out_is_counted_and_totals_stay_right() -> None:
+def test_left_out_series_are_counted_and_totals_stay_right() -> None:
     found = units(*((f"H{number % 4}", f"u{number}", number) for number in range(12)))
     bounded = UnitCap(2, 3).bounded(found)
     assert bounded.left_out_facilities == 2
@@ -69,7 +69,7 @@ def test_what_is_left_out_is_counted_and_totals_stay_right() -> None:
     assert total + left_out == sum(range(12))
 
 
-def test_response_times_of_units_without_alarms_fill_what_room_is_left() -> None:
+def test_response_times_of_units_without_alarms_fill_the_remaining_cap() -> None:
     found = units(("H1", "a", 1))
     times = [("H1", unit, "high", [0] * 9, 0.0) for unit in ("a", "b", "c")]
     bounded = UnitCap(1, 2).bounded(dataclasses.replace(found, response_times=times))
@@ -203,7 +203,7 @@ def test_a_facility_that_cannot_be_measured_hides_no_other() -> None:
         assert value(site.get("/metrics").body.decode(), "unmeasured_facilities") == 0
 
 
-def test_what_is_left_out_is_logged_once_a_minute() -> None:
+def test_left_out_series_are_logged_once_a_minute() -> None:
     moment = 0.0
     unmeasured = Unmeasured(lambda: moment)
     with capture_logs() as logged:
@@ -246,7 +246,7 @@ class OddEngine(Engine):
         return as_kind(super().snapshot(), Odd)  # type: ignore[no-any-return]
 
 
-def test_a_facility_that_the_board_cannot_tell_of_hides_no_other() -> None:
+def test_a_facility_whose_answer_fails_on_the_board_hides_no_other() -> None:
     with Site(FakeWorker(three_facilities(OddEngine(Policy())))) as site:
         assert [unit["facility"] for unit in site.get("/api/v1/units").json["units"]] == [
             "H1",

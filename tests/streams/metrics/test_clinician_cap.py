@@ -40,7 +40,7 @@ def rows(cap: Cap, *clinicians: str, **more: Any) -> set[str]:
 
 
 @given(st.lists(st.sets(st.sampled_from(CROWD)), min_size=1, max_size=6), st.integers(1, 8))
-def test_who_is_shown_stays_shown_while_there(shifts: list[set[str]], limit: int) -> None:
+def test_a_shown_clinician_stays_shown_while_present(shifts: list[set[str]], limit: int) -> None:
     cap, before = Cap(limit, str), set[str]()
     for present in shifts:
         shown = rows(cap, *present)

@@ -76,7 +76,7 @@ def test_a_partition_taken_over_is_never_taken_for_the_one_let_go() -> None:
     assert clinicians(scraper.get()) == {"b"}
 
 
-def test_nobody_holds_on_to_a_partition_let_go() -> None:
+def test_a_released_partition_is_referenced_by_nothing() -> None:
     worker = FakeWorker(FakeEngine(ward("a")))
     scraper = Scraper(worker)
     scraper.get()

@@ -64,7 +64,7 @@ def test_parts_cannot_be_shifted_into_each_other() -> None:
         ("short", "expected 32 bytes or more, such as `openssl rand -hex 32` makes"),
     ],
 )
-def test_a_key_that_cannot_be_is_told_in_one_line_that_does_not_show_it(
+def test_an_invalid_key_is_one_error_line_without_the_key(
     content: str | None, error: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "key"

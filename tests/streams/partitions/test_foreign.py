@@ -165,7 +165,7 @@ def event(offset: int, key: bytes | None, value: bytes | None) -> Any:
     )
 
 
-def test_recovery_keeps_what_workers_wrote_with_its_place_and_drops_the_rest() -> None:
+def test_recovery_keeps_the_records_of_workers_and_drops_foreign_ones() -> None:
     app: Any = create_app(load())
     found: Found = app.tables["checkpoint"].data
     kept, gone = b'["manifest","0123456789ab"]', b'["manifest","ba9876543210"]'

@@ -156,7 +156,7 @@ def test_records_taken_in_before_are_known_by_their_offset() -> None:
     assert one.engine.outcome_counts == {("alarms", "accepted"): 2}
 
 
-def test_a_gap_after_the_last_record_is_taken_in_with_it() -> None:
+def test_an_offset_gap_after_the_last_record_counts_as_read() -> None:
     one = partition()
     one.take_slice(slice_of("alarms", 0, alarm(1), gap=5))
     one.take_slice(slice_of("labels", 4, gap=2))
@@ -308,7 +308,7 @@ def test_a_control_record_is_obeyed_in_its_place_and_counted_apart() -> None:
     assert one.engine.held == 2
 
 
-def test_what_only_looks_like_a_command_is_malformed() -> None:
+def test_a_record_that_only_resembles_a_command_is_malformed() -> None:
     one = partition()
     other = control("reset", AT, facility="H02")
     values = [

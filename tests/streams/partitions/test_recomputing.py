@@ -39,7 +39,7 @@ def test_it_is_silent_up_to_what_was_emitted_and_over_at_the_ends() -> None:
     assert one.is_over({"alarms": 150, "labels": 3})
 
 
-def test_it_is_resumed_where_it_was_up_to_the_present() -> None:
+def test_a_restart_resumes_from_the_stored_time_to_the_present() -> None:
     one = under_way()
     again = Recomputing.read(one.stored(), NOW + HOUR)
     assert again is not None

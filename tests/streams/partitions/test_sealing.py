@@ -15,7 +15,7 @@ RECORDS = st.dictionaries(st.binary(min_size=1, max_size=60), st.binary(max_size
 
 
 @given(RECORDS)
-def test_what_is_sealed_is_opened_and_holds_nothing_readable(records: dict[bytes, bytes]) -> None:
+def test_sealed_state_can_be_opened_and_is_not_readable(records: dict[bytes, bytes]) -> None:
     sealed = dict(Sealing(KEY).sealed(list(records.items())))
     assert Sealing(KEY).opened(sealed) == records
     assert Sealing(OLD, [KEY]).opened(sealed) == records
@@ -40,7 +40,7 @@ def test_state_of_an_unknown_key_says_which_key_is_needed() -> None:
         assert refused.value.key == key
 
 
-def test_what_a_rotation_left_is_passed_over_but_never_newer_state() -> None:
+def test_records_under_a_rotated_key_are_skipped_unless_they_are_newer_state() -> None:
     """Two manifests: one of the old key and one of the new key, in either order."""
     before, after = b'["manifest","a"]', b'["manifest","b"]'
     stored = dict(

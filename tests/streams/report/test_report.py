@@ -78,7 +78,7 @@ def test_hours_without_records_are_left_out_where_the_usual_rate_makes_that_impl
     )
 
 
-def test_without_a_roster_nothing_is_said_per_bed_or_clinician(tmp_path: Path) -> None:
+def test_without_a_roster_no_figure_per_bed_or_clinician_is_given(tmp_path: Path) -> None:
     found = of(Place(units={"MICU": 6}, roster=False), tmp_path / "archive")
     figures = by_key(found.sections[0].figures)
     for key in ("alarms_per_bed_day.all", "protected_share", "hours_over_30", "unit_overloaded"):
@@ -173,7 +173,7 @@ def change_record(at: int, **scope: Any) -> dict[str, Any]:
     return record(json.dumps(answer).encode(), decision)
 
 
-def test_what_came_of_a_change_is_beside_its_forecast(tmp_path: Path) -> None:
+def test_the_outcome_of_a_change_is_shown_beside_its_forecast(tmp_path: Path) -> None:
     place = Place(units={"MICU": 6})
     folder = place.archived(tmp_path / "archive").folder
     changes = tmp_path / "changes.jsonl"
@@ -264,7 +264,7 @@ def test_a_wrong_change_record_is_named(tmp_path: Path, text: str, words: str) -
     assert words in done.err
 
 
-def test_wrong_arguments_are_one_line(tmp_path: Path) -> None:
+def test_wrong_arguments_are_one_error_line(tmp_path: Path) -> None:
     place = Place(units={"MICU": 6}, days=3)
     folder = place.archived(tmp_path / "archive").folder
     span = ("--from", str(place.day(0)), "--to", str(place.day(3)))
@@ -284,7 +284,7 @@ def test_wrong_arguments_are_one_line(tmp_path: Path) -> None:
     assert (done.status, "expected an archive" in done.err) == (1, True)
 
 
-def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_file_is_one_error_line(tmp_path: Path) -> None:
     place = Place(units={"MICU": 6}, days=3)
     folder = place.archived(tmp_path / "archive").folder
     [first, *_] = sorted((folder / "episodes").rglob("*.parquet"))

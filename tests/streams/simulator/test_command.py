@@ -154,7 +154,7 @@ def test_options_reach_the_ward(tmp_path: Path) -> None:
         (["--broker", "127.0.0.1:1"], WRONG, "expected either --out DIR or --broker HOST:PORT"),
     ],
 )
-def test_impossible_settings_are_told_in_one_line_and_write_nothing(
+def test_impossible_settings_are_one_error_line_and_write_nothing(
     arguments: list[str], status: int, line: str, tmp_path: Path
 ) -> None:
     done = run("--out", tmp_path / "ward", *arguments)
@@ -164,7 +164,7 @@ def test_impossible_settings_are_told_in_one_line_and_write_nothing(
     assert not (tmp_path / "ward").exists()
 
 
-def test_a_directory_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_directory_is_one_error_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in tmp_path / "file", tmp_path / "file" / "below":
         done = run("--out", path)
@@ -173,7 +173,7 @@ def test_a_directory_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) 
         assert done.stderr.count("\n") == 1
 
 
-def test_what_interrupts_leaves_the_files_that_were_there(tmp_path: Path) -> None:
+def test_an_interruption_leaves_existing_files_unchanged(tmp_path: Path) -> None:
     (tmp_path / "alarms.jsonl").write_text("of the hospital\n")
     (tmp_path / ".labels.jsonl.part").mkdir()  # so that the last of the files cannot be opened
     assert run("--out", tmp_path, *SMALL).exit_code == FAILED
@@ -259,7 +259,7 @@ def test_simulated_time_does_not_run_ahead_of_the_clock(embedded_broker: Embedde
         assert done.stderr.count("\n") == 1
 
 
-def test_missing_topics_and_brokers_are_told_in_one_line(broker: EmbeddedBroker) -> None:
+def test_missing_topics_and_brokers_are_one_error_line(broker: EmbeddedBroker) -> None:
     done = run("--broker", broker.address, "--fast")
     assert done.exit_code == FAILED
     assert (

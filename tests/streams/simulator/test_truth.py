@@ -41,7 +41,7 @@ def lasts(one: dict[str, Any]) -> float:
     return float("inf") if one["end"] is None else float(one["end"] - one["start"])
 
 
-def test_a_delay_from_a_date_on_silences_what_is_shorter_and_nothing_else() -> None:
+def test_a_delay_from_a_date_on_removes_shorter_alarms_and_no_others() -> None:
     change = Change(start=AT, unit="MICU", type=SPO2, delay=15 * SECOND)
     before, after = alarms(WARD), alarms(replace(WARD, changes=(change,)))
     concerned = {
@@ -146,7 +146,7 @@ def test_a_delay_loses_in_readings_what_it_loses_in_truth(measured: Path) -> Non
 
 
 @pytest.mark.slow
-def test_what_no_longer_sounds_is_still_measured(measured: Path) -> None:
+def test_silenced_alarms_are_still_measured(measured: Path) -> None:
     """After the change the unit has fewer alarms, while its readings go below 90 as often."""
     _, rows = of_unit(measured, "SICU")
     before, after = sum(one["start"] < AT for one in rows), sum(one["start"] > AT for one in rows)
@@ -181,7 +181,7 @@ def test_readings_are_bounded_and_the_same_for_the_same_seed() -> None:
         (("--readings-beds", "1", "--readings-source", "x"), "--readings-beds: expected one of"),
     ],
 )
-def test_what_cannot_be_simulated_is_one_line(
+def test_an_impossible_simulation_is_one_error_line(
     tmp_path: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     done = run("simulate", "--out", tmp_path / "out", *arguments)

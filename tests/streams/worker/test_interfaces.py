@@ -172,7 +172,7 @@ def test_a_taken_port_is_one_line(
     )
 
 
-def test_missing_topics_are_one_line_that_says_how_to_make_them(
+def test_missing_topics_are_one_error_line_that_says_how_to_create_them(
     own_broker: EmbeddedBroker, embedded_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     (tmp_path / "alarms.jsonl").write_bytes(alarm(1))

@@ -134,7 +134,7 @@ def test_a_worker_with_a_stuck_loop_says_what_it_had_in_hand_and_heeds_sigterm(
         assert word["topic"] == "alarms"
 
 
-def test_outputs_too_long_for_their_topics_are_cut_or_passed_over_and_stop_nothing(
+def test_outputs_too_long_for_their_topics_are_cut_or_skipped_and_stop_nothing(
     broker: Broker, tmp_path: Path
 ) -> None:
     limit(broker, "rejected", 100_000)
@@ -189,7 +189,7 @@ def test_outputs_too_long_for_their_topics_are_cut_or_passed_over_and_stop_nothi
         assert successor.stop() == 0
 
 
-def test_what_the_broker_refuses_while_a_worker_runs_is_cut_and_a_refused_checkpoint_ends_nothing(
+def test_records_refused_while_a_worker_runs_are_cut_and_a_refused_checkpoint_stops_nothing(
     broker: Broker, tmp_path: Path
 ) -> None:
     junk = hours(0, 1)[0]._replace(value=b"x" * 300_000)
@@ -221,7 +221,7 @@ def test_what_the_broker_refuses_while_a_worker_runs_is_cut_and_a_refused_checkp
         assert successor.stop() == 0
 
 
-def test_an_output_that_is_not_there_holds_up_nothing(broker: Broker, tmp_path: Path) -> None:
+def test_a_missing_output_topic_blocks_no_other_output(broker: Broker, tmp_path: Path) -> None:
     with WorkerProcess(broker, tmp_path) as worker:
         worker.wait_until_ready()
         admin = KafkaAdminClient(bootstrap_servers=broker.address)

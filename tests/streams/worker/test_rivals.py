@@ -53,14 +53,14 @@ def test_an_older_version_is_exceeded_with_or_without_workers(
         assert Rivals([older]).fence(12) == first_edition(STATE_VERSION + 1, 2) > edition
 
 
-def test_what_was_emitted_is_the_most_that_any_of_them_has_committed() -> None:
+def test_the_emitted_offset_is_the_greatest_committed_one() -> None:
     other = Version(STATE_VERSION + 2, group=True, offsets={("alarms", 0): 55})
     assert Rivals([newer(0), other]).emitted(0) == {"alarms": 55, "labels": 3}
     assert Rivals([newer(0), other]).emitted(2) == {}
 
 
 @pytest.mark.parametrize("error", [TopicsError("no broker"), ValueError("15 is odd")])
-def test_a_broker_that_does_not_say_ends_no_worker(error: Exception) -> None:
+def test_a_worker_starts_although_the_broker_hides_its_settings(error: Exception) -> None:
     def refuse() -> list[Version]:
         raise error
 

@@ -101,7 +101,7 @@ def test_c_code_that_keeps_the_interpreter_to_itself_is_ended_with_the_stacks(
     assert "keep_the_lock" in err
 
 
-def test_a_process_that_stops_when_told_is_left_alone(programs: list[Program]) -> None:
+def test_a_process_that_stops_on_sigterm_is_not_killed(programs: list[Program]) -> None:
     programs.append(Program())
     programs[0].process.send_signal(signal.SIGTERM)
     assert programs[0].end() == (0, "stopped\n", "")

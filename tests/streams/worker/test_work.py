@@ -133,7 +133,7 @@ def test_only_a_generation_in_which_others_may_have_held_it_has_everything_store
 
 
 @pytest.mark.parametrize(("rebalances", "generation"), [(8, 4), (7, 5)])
-def test_what_a_recovery_has_read_is_not_taken_for_the_state_if_another_rebalance_has_begun(
+def test_a_recovery_interrupted_by_a_rebalance_is_not_used_as_the_state(
     rebalances: int, generation: int
 ) -> None:
     """A worker that was suspended in the middle of a recovery goes on with it when it wakes."""
