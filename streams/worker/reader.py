@@ -59,6 +59,8 @@ class Reader:
         self.unreadable_batches = Skipped()
         self.in_hand: Slice | None = None
         """The slice being taken in."""
+        self.when_taken: Callable[[], None] = lambda: None
+        """Called after each slice."""
 
     async def consume(self, stream: Any) -> None:
         """Take in the slices of a Faust stream, for as long as the worker runs."""
@@ -105,6 +107,7 @@ class Reader:
         if held.arrived >= ADVANCE_RECORDS:
             self.advance(held)
             self.press()
+        self.when_taken()
 
     def held_since(self) -> int:
         """Since when (ms) facts are held at least as long as reading takes to reach others: see

@@ -77,6 +77,8 @@ class Work:
         self.holder, self.sink, self.pressure = parts.holder, parts.sink, parts.pressure
         self.reader, self.checkpointer, self.lag = parts.reader, parts.checkpointer, parts.lag
         self.recomputation = Recomputation(self.holder, self.lag, clock)
+        # The next tick may be a second away, and a worker is not ready before.
+        self.reader.when_taken = self.recomputation.check
         self.watchdog: Watchdog | None = None
         self.drained: bool | None = None
         """Whether the last checkpoint of an orderly end succeeded.
