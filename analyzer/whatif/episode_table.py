@@ -133,8 +133,8 @@ class Coded(Generic[T]):
 class Columns:
     """Finished episodes as `Recorder.take_columns` expects them; all columns are equally long.
 
-    Times are in ms since 1970. The `end` of an open alarm is `OPEN`; `first_response` is `NEVER`
-    where nobody responded; an unknown `value` or `limit` is NaN.
+    Times are in ms since 1970. The `end` of an open alarm is `OPEN`. `first_response` is `NEVER`
+    if there was no response. A missing `value` or `limit` is NaN.
     """
 
     statics: Coded[tuple[str, ...]]

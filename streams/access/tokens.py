@@ -143,8 +143,9 @@ class Tokens:
         ]
 
     def bearer(self, token: str) -> Reader | None:
-        """The reader to whom this token belongs; None: nobody. The time taken does not depend on
-        the answer.
+        """The reader to whom this token belongs; None: the token is unknown.
+
+        Valid and invalid tokens take the same time, so that timing reveals nothing.
         """
         self._look()
         shown, found = _digest(token), None

@@ -65,7 +65,8 @@ class Clock:
 
 
 def next_words(alert: str, began: float, clock: Clock) -> str | None:
-    """Who will be paged when, if nobody takes the page; None: the alert does not escalate.
+    """The escalation in words: who is paged, and when, unless somebody takes the page. None: the
+    alert does not escalate.
 
     >>> next_words("UnitOverloaded", 1_772_333_880, Clock(Calendar()))
     'if nobody takes it, the house supervisor is paged at 03:08, whoever is on call at 03:18.'
@@ -85,7 +86,7 @@ def next_words(alert: str, began: float, clock: Clock) -> str | None:
 
 
 def again_words(alert: str) -> str | None:
-    """Who will be paged when, if nobody takes the page again after a taking has ended.
+    """The escalation in words after somebody has handed a page back, or their time is over.
 
     All waited while it was taken, so all are called as soon as Alertmanager looks.
     """
