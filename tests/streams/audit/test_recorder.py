@@ -165,24 +165,65 @@ def test_copies_arrive_as_rfc_5424_over_tls(path: Path, tmp_path: Path) -> None:
     assert "\n".join(bodies) + "\n" == path.read_text()
 
 
-def test_a_server_that_is_away_or_reads_nothing_holds_nobody_up_and_drops_are_said(
+def test_one_connection_carries_entries_that_come_one_by_one(path: Path, tmp_path: Path) -> None:
+    """The server's session tickets (TLS 1.3) arrive in between, and hold no entry up."""
+    authority = Authority(tmp_path, "ca")
+    with SyslogServer(*authority.sign("logs")) as server:
+        syslog = Syslog(settings(path, server.port, authority.cert))
+        for number in range(4):
+            syslog.offer(b"{}", {"at": "2026-03-01T07:00:00.000Z", "event": "start"})
+            eventually(lambda n=number: len(server.messages) > n, "the entry arrives")
+        syslog.close()
+        assert server.connections == 1
+    assert (syslog.sent, syslog.dropped) == (4, 0)
+
+
+def test_after_the_server_has_closed_the_connection_the_next_entry_arrives(
     path: Path, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path, "ca")
-    with SyslogServer(*authority.sign("logs"), read=False) as server:
-        port = server.port
-    syslog = Syslog(settings(path, port, authority.cert, queue=5), rest=0.05)
-    recorder = Recorder(Trail(path), 60.0, syslog, wake=0.01)
-    for number in range(12):
-        recorder.event("test", number=number)
-    eventually(lambda: recorder.counts_now().unsent >= 7, "what does not fit is dropped")
-    recorder.event("test", number=12)
-    eventually(lambda: "syslog_dropped" in path.read_text(), "that is said")
-    with SyslogServer(*authority.sign("logs"), port=port) as server:
+    with SyslogServer(*authority.sign("logs")) as server:
+        syslog = Syslog(settings(path, server.port, authority.cert), rest=0.05)
+        for number in range(3):
+            syslog.offer(b"{}", {"at": "2026-03-01T07:00:00.000Z", "event": "start"})
+            eventually(lambda n=number: len(server.messages) > n, "the entry arrives")
+            server.hang_up()
+        syslog.close()
+        assert server.connections == 3
+
+
+def test_while_the_server_is_away_entries_wait_and_drops_are_recorded(
+    path: Path, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path, "ca")
+    with SyslogServer(*authority.sign("logs"), listen=False) as server:
+        syslog = Syslog(settings(path, server.port, authority.cert, queue=5), rest=0.05)
+        recorder = Recorder(Trail(path), 60.0, syslog, wake=0.01)
+        for number in range(12):
+            recorder.event("test", number=number)
+        eventually(lambda: recorder.counts_now().unsent >= 7, "what does not fit is dropped")
+        recorder.event("test", number=12)
+        eventually(lambda: "syslog_dropped" in path.read_text(), "that is recorded")
+        server.listen()
         eventually(lambda: len(server.messages) >= 5, "what waited arrives")
         recorder.close()
     assert [one["number"] for one in written(path) if one["event"] == "test"] == [*range(13)]
     assert checked([path]).count >= 14
+
+
+def test_a_server_that_reads_nothing_holds_nobody_up(path: Path, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ca")
+    with SyslogServer(*authority.sign("logs"), read=False) as server:
+        syslog = Syslog(settings(path, server.port, authority.cert, queue=2), rest=0.05)
+        recorder = Recorder(Trail(path), 60.0, syslog, wake=0.01)
+        for number in range(12):
+            recorder.event("test", number=number, text="x" * (1 << 20))
+        eventually(lambda: recorder.counts_now().unsent, "what does not fit is dropped")
+        eventually(lambda: recorder.counts_now().written >= 12, "the file has everything")
+        server.reading.set()
+        eventually(lambda: len(server.messages) >= 2, "the server gets the rest when it reads")
+        recorder.close()
+    assert [one["number"] for one in written(path) if one["event"] == "test"] == [*range(12)]
 
 
 def test_a_server_with_a_certificate_of_somebody_else_gets_nothing(
@@ -195,7 +236,7 @@ def test_a_server_with_a_certificate_of_somebody_else_gets_nothing(
         )
         recorder.event("test")
         recorder.close()
-        assert server.content == b""
+        assert server.messages == []
     assert recorder.counts_now().unsent == 1
     assert checked([path]).count == 1
 
