@@ -6,6 +6,7 @@ counted; the trail has it nevertheless.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -153,6 +154,8 @@ class Syslog:
             with self._news:
                 self._waiting.popleft()
                 self.sent += 1
+        with contextlib.suppress(OSError):
+            secure.unwrap()  # tells the server; otherwise it logs a broken connection
 
     def _say(self, error: OSError) -> None:
         now = time.monotonic()

@@ -26,6 +26,8 @@ class SyslogServer:
         self.reading = threading.Event()
         if read:
             self.reading.set()
+        self.ended = 0
+        """Connections that the client has ended as TLS asks, not cut."""
         self._open: list[socket.socket] = []
         self._content: list[bytearray] = []
         if listen:
@@ -67,6 +69,7 @@ class SyslogServer:
                 self.reading.wait()
                 while piece := secure.recv(1 << 16):
                     content += piece
+                self.ended += 1
         except OSError:
             return
 

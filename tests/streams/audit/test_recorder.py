@@ -174,6 +174,7 @@ def test_one_connection_carries_entries_that_come_one_by_one(path: Path, tmp_pat
             syslog.offer(b"{}", {"at": "2026-03-01T07:00:00.000Z", "event": "start"})
             eventually(lambda n=number: len(server.messages) > n, "the entry arrives")
         syslog.close()
+        eventually(lambda: server.ended == 1, "the client says that it has ended")
         assert server.connections == 1
     assert (syslog.sent, syslog.dropped) == (4, 0)
 
