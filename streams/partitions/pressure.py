@@ -75,8 +75,8 @@ class Pressure:
 
     @property
     def checkpoint_due(self) -> bool:
-        """Whether a checkpoint now may avoid a pause."""
-        return self._taken > DUE
+        """Whether a checkpoint now may avoid or end a pause."""
+        return self._taken > DUE or bool(self._since)
 
     @property
     def _taken(self) -> float:

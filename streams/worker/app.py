@@ -232,6 +232,7 @@ def create_app(
     app.timer(interval=settings.checkpoint_interval / 1000, name="checkpoint")(
         work.checkpointer.checkpoint
     )
+    app.task(work.checkpointer.run_early, traced=False)
     _add_site(app, settings, pseudonym, work)
     return app
 

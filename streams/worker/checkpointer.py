@@ -68,12 +68,16 @@ class Checkpointer:
         self._pressure = pressure
         self._clock = clock
         self._storing = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._completed = True
+        """Whether the last checkpoint stored and emitted everything; False while one is under
+        way.
+        """
 
     @property
     def is_due(self) -> bool:
-        """Whether so many episodes wait that a checkpoint is due early.
-
-        False while one is under way, because a stuck checkpoint must not block the ticks.
+        """Whether so many episodes wait that a checkpoint is due early; False while one is under
+        way.
         """
         if self._storing.locked():
             return False
@@ -82,22 +86,44 @@ class Checkpointer:
             return True
         return self._pressure.checkpoint_due and not any(one.refused for one in held)
 
+    async def run_early(self) -> None:
+        """Take the checkpoints that `begin_if_due` asks for, for as long as the worker runs."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if self.is_due:
+                await self.checkpoint()
+
+    def begin_if_due(self, retry: bool = False) -> None:
+        """Begin a checkpoint if one is due early, without waiting for it.
+
+        After a checkpoint that did not complete, only a `retry` begins another one: an attempt
+        after each slice would store everything again in vain.
+        """
+        if self.is_due and (retry or self._completed):
+            self._wanted.set()
+
     async def checkpoint(self) -> None:
         """Store every partition that changed, and emit its pending records."""
         async with self._storing:
-            stored = False
+            stored, self._completed, completed = False, False, True
             for number in list(self._holder.held):
                 held = self._holder.held.get(number)
-                if held is None or held.failed or monotonic() < held.not_before:
+                if held is None:
+                    continue
+                if held.failed or monotonic() < held.not_before:
+                    completed = False
                     continue
                 held.partition.evaluate()
                 if held.partition.changed:
-                    await self._store(held)
+                    completed &= await self._store(held)
                     held.partition.outbox.emitted()
                     self._reader.press()
                     stored = True
             if stored:
                 give_back()  # plans and sent episodes, and what was read since the last checkpoint
+            self._completed = completed
+        self.begin_if_due()  # what came meanwhile may have paused reading again
 
     async def checkpoint_within(self, seconds: float) -> bool:
         """Start a checkpoint and wait at most `seconds` for it; returns whether it completed.
@@ -109,7 +135,10 @@ class Checkpointer:
             one.result()
         return bool(done)
 
-    async def _store(self, held: Held) -> None:
+    async def _store(self, held: Held) -> bool:
+        """Store a partition and emit its pending records. Returns whether it stored and emitted
+        everything.
+        """
         partition, number = held.partition, held.partition.number
         self._reader.advance(held)
         await self._sink.start()
@@ -135,15 +164,16 @@ class Checkpointer:
             )
             held.not_stored(plan, monotonic() + REFUSED_SECONDS)
             held.refused = type(error.reason).__name__
-            return
+            return False
         held.stored_at, held.stored_offsets, held.refused = self._clock(), stored, None
         # a commit says what was emitted; without offsets it is refused
         commits = bool(reached) and not silent
         if commits and not await self._emit(held, plan.episodes, reached):
             held.checkpoints.not_deleted(plan)
-            return
+            return False
         with contextlib.suppress(Refused):  # superseded records stay, and are ignored
             await self._sink.store(place, plan.deletions)
+        return True
 
     async def _emit(self, held: Held, episodes: list[Outgoing], reached: dict[TP, int]) -> bool:
         """Send finished episodes. Commit before the first one, and again every `CONFIRMED_SECONDS`.

@@ -77,8 +77,7 @@ class Work:
         self.holder, self.sink, self.pressure = parts.holder, parts.sink, parts.pressure
         self.reader, self.checkpointer, self.lag = parts.reader, parts.checkpointer, parts.lag
         self.recomputation = Recomputation(self.holder, self.lag, clock)
-        # The next tick may be a second away, and a worker is not ready before.
-        self.reader.when_taken = self.recomputation.check
+        self.reader.when_taken = self._slice_taken
         self.watchdog: Watchdog | None = None
         self.drained: bool | None = None
         """Whether the last checkpoint of an orderly end succeeded.
@@ -168,8 +167,14 @@ class Work:
         for held in list(self.holder.held.values()):
             await self.sink.send(held.partition.take_rejected())
         self.pressure.report(self.reader.backpressure())
-        if self.checkpointer.is_due:
-            await self.checkpointer.checkpoint()
+        self.checkpointer.begin_if_due(retry=True)
+
+    def _slice_taken(self) -> None:
+        """What does not wait for the next tick, which may be a second away: a worker is ready once
+        it has recomputed, and reading pauses unless a checkpoint begins in time.
+        """
+        self.recomputation.check()
+        self.checkpointer.begin_if_due()
 
     def standing(self) -> Standing:
         """The progress that the lookout checks."""

@@ -120,7 +120,7 @@ def test_a_worker_is_put_together_without_a_look_at_sources_and_distributions() 
         "importlib.metadata.entry_points = lambda *_, **__: 1 / 0; "
         "app = made.create_app(streams.settings.load()); "
         "assert list(app.agents) == ['slices'], app.agents; "
-        "assert len(app._app_tasks) == 2, app._app_tasks; "
+        "assert len(app._app_tasks) == 3, app._app_tasks; "
         "assert not inspect.modulesbyfile"
     )
     assert "streams.worker.unscanned" in loaded(put_together)

@@ -30,7 +30,12 @@ from streams.kafka.fetched import FetchedRecords
 from streams.kafka.security import Connection
 from streams.kafka.slices import Place, Reach, Slice
 from streams.kafka.state_version import checkpoint_topic
-from streams.kafka.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
+from streams.kafka.transport import (
+    BUSY_FETCH_MS,
+    IDLE_FETCH_MS,
+    PAUSED_FETCH_SECONDS,
+    SLICES_IN_HAND,
+)
 from streams.settings import load
 from streams.worker.app import create_app
 from tests.harness.slices import piece
@@ -46,10 +51,12 @@ class FakeThread:
         self.logs, self.delays = logs, delays
         self.positions: dict[TP, int] = {}
         self.epoch = -1
+        self.timeouts: list[float] = []
 
     async def fetch_slices(
         self, wanted: set[TP], timeout: float, epoch: int
     ) -> tuple[list[Slice], dict[Place, Reach]]:
+        self.timeouts.append(timeout)
         await self.turns()
         slices = []
         for tp in sorted(wanted) if epoch == self.epoch else ():
@@ -188,6 +195,22 @@ def test_a_slow_agent_stops_the_fetching_until_it_has_worked_off_a_slice() -> No
         agent.queue.clear()
         await agent.fetch()
         assert len(agent.queue) == 1
+
+    asyncio.run(check())
+
+
+def test_while_partitions_are_paused_a_fetch_ends_soon_after_they_resume() -> None:
+    """The client may hold their records already, and then no news ends a fetch."""
+
+    async def check() -> None:
+        agent = Agent({TP("alarms", 0): [1, 2]}, itertools.repeat(0))
+        await agent.rebalance()
+        agent.consumer.backlog.paused = frozenset({0})
+        assert await agent.consumer._getmany(agent.places, 60.0) == {}
+        assert agent.consumer._thread.timeouts == [PAUSED_FETCH_SECONDS]
+        agent.consumer.backlog.paused = frozenset()
+        assert len(await agent.consumer._getmany(agent.places, 60.0)) == 1
+        assert agent.consumer._thread.timeouts[1:] == [60.0]
 
     asyncio.run(check())
 

@@ -31,6 +31,7 @@ from streams.partitions.pressure import (
 from streams.settings import Settings
 from streams.worker.app import new_work
 from streams.worker.checkpointer import EPISODES_LIMIT
+from streams.worker.reader import ADVANCE_RECORDS
 from tests.harness.fakes import Batches, Client, nothing_found
 from tests.harness.partitions import (
     POLICY,
@@ -139,17 +140,26 @@ class Life:
         self.reader.seek(self.held.partition.next_offsets)
         self.work.holder.recovered = True
         self.most = 0
+        self.early = asyncio.ensure_future(self.work.checkpointer.run_early())
 
-    async def read(self, slices: int = 1 << 30) -> int:
-        """So many slices, or as far as they go; how many there were."""
+    async def read(self, slices: int = 1 << 30, ticks: bool = True) -> int:
+        """So many slices, or as far as they go, with a tick after each; how many there were."""
         for count in range(slices):
             one = self.reader.next_slice()
             if one is None:
                 return count
+            self.held.arrived = ADVANCE_RECORDS  # so that time advances
             self.work.reader.take(self.held, one)
-            await self.work.tick()
             self.most = max(self.most, self.held.waiting.episodes)
+            if ticks:
+                await self.work.tick()
+            await asyncio.sleep(0)  # a checkpoint that is due begins
         return slices
+
+    @property
+    def attempts(self) -> int:
+        """How many checkpoints were planned so far."""
+        return self.held.partition.outbox.generation
 
     async def checkpoint(self) -> None:
         """The next one that is tried."""
@@ -202,6 +212,46 @@ def test_reading_stops_while_checkpoints_are_refused_and_goes_on_after_one_that_
         await life.checkpoint()
         assert life.held.refused is None
         assert life.work.pressure.paused == frozenset()
+        await life.finish()
+        assert_as_if_nothing_had_happened(life)
+
+    asyncio.run(live())
+
+
+def test_a_checkpoint_begins_as_soon_as_it_is_due_so_that_reading_waits_for_no_tick() -> None:
+    async def live() -> None:
+        life = Life(Store())
+        await life.read(ticks=False)
+        assert life.held.partition.next_offsets == source().ends
+        assert life.attempts > 1
+        await life.finish()
+        assert_as_if_nothing_had_happened(life)
+
+    asyncio.run(live())
+
+
+def test_a_checkpoint_that_did_not_complete_is_tried_again_at_a_tick_not_after_each_slice() -> None:
+    async def live() -> None:
+        life = Life(Store())
+
+        async def refused(*_: Any) -> bool:
+            return False
+
+        committed, life.reader.commit_offsets = life.reader.commit_offsets, refused  # type: ignore[method-assign]
+        while not life.attempts:
+            assert await life.read(1, ticks=False)
+        await life.read(ticks=False)
+        assert life.attempts == 1
+        assert life.work.pressure.paused == {0}
+        for expected in (2, 3):
+            await life.work.tick()
+            await asyncio.sleep(0)
+            assert life.attempts == expected
+        life.reader.commit_offsets = committed  # type: ignore[method-assign]
+        await life.work.tick()
+        await asyncio.sleep(0)
+        assert life.work.pressure.paused == frozenset()
+        assert await life.read(ticks=False)
         await life.finish()
         assert_as_if_nothing_had_happened(life)
 
@@ -281,6 +331,8 @@ def test_a_checkpoint_that_the_broker_neither_takes_nor_refuses_stops_reading_to
         life.store.store = store  # type: ignore[method-assign]
         taken.set()
         await storing
+        await asyncio.sleep(0)
+        assert life.work.pressure.paused == frozenset(), "what came meanwhile is stored at once"
 
     asyncio.run(live())
 
@@ -306,6 +358,7 @@ def test_partitions_beyond_their_share_of_a_full_buffer_are_paused_until_half_of
     assert judged(77, 26, 1, 25) == [0, 1]
     assert judged(13, 26, 1, 25) == [0, 1]
     assert judged(12, 26, 1, 25) == [1]
+    assert pressure.checkpoint_due, "as long as anything is paused"
     assert judged(12, 0, 1, 25) == []
     assert not pressure.checkpoint_due
     assert sorted(pressure.update({3: Waiting(1, 1001)}, 0.0)) == [3], "by their length as well"

@@ -9,8 +9,15 @@ import pytest
 
 from streams.dev.broker import Broker
 from tests.harness.brokers import new_apache_kafka
-from tests.harness.wards import SabotagedWorker, hours, told, unit_alarms, wait_until_taken_in
-from tests.harness.workers import WorkerProcess, ends, events, eventually, new_topics, send
+from tests.harness.wards import (
+    SabotagedWorker,
+    alarm,
+    hours,
+    told,
+    unit_alarms,
+    wait_until_taken_in,
+)
+from tests.harness.workers import WorkerProcess, ends, events, eventually, new_topics, read, send
 
 NOTHING_HANDED_ON = """
 class Consumer(transport.Consumer):
@@ -45,6 +52,12 @@ class Thread(transport.ConsumerThread):
     async def highwaters(self, *partitions):
         await asyncio.Event().wait()
 transport.ConsumerThread = Thread
+"""
+NO_TICK = """
+from streams.worker import app, checkpointer, reader
+app.TICK_SECONDS = 3600.0
+checkpointer.EPISODES_LIMIT = 20
+reader.ADVANCE_RECORDS = 1
 """
 
 
@@ -117,6 +130,22 @@ def test_after_a_failure_within_a_slice_nothing_is_stored_or_committed_and_the_w
     with WorkerProcess(broker, tmp_path, "next") as successor:
         wait_until_taken_in([successor], 31)
         assert events(successor.numbers) == {("alarms", "accepted"): 31}
+
+
+def test_a_checkpoint_that_is_due_waits_neither_for_a_tick_nor_for_its_interval(
+    broker: Broker, tmp_path: Path
+) -> None:
+    starts = hours(0, 60)
+    stops = [
+        one._replace(value=alarm(number, phase="end", event_id=f"s{number}", at=one.stamp))
+        for number, one in enumerate(starts)
+    ]
+    worker = SabotagedWorker(broker, tmp_path, clock="event", checkpoint_interval="1h")
+    worker.sabotage = NO_TICK
+    with worker:
+        worker.wait_until_ready()
+        send(broker, [one for pair in zip(starts, stops, strict=True) for one in pair])
+        eventually(lambda: len(read(broker, "episodes")) >= 20, "episodes are sent")
 
 
 def test_a_broker_that_does_not_answer_is_waited_for(tmp_path: Path) -> None:
