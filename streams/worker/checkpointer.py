@@ -123,7 +123,8 @@ class Checkpointer:
             if stored:
                 give_back()  # plans and sent episodes, and what was read since the last checkpoint
             self._completed = completed
-        self.begin_if_due()  # what came meanwhile may have paused reading again
+        if stored:  # otherwise another one would find nothing to do either, without end
+            self.begin_if_due()  # what came meanwhile may have paused reading again
 
     async def checkpoint_within(self, seconds: float) -> bool:
         """Start a checkpoint and wait at most `seconds` for it; returns whether it completed.
