@@ -5,7 +5,7 @@ It is made from the same structure as the JSON, which it carries along.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -19,20 +19,18 @@ from streams.formats.texts import printable
 from streams.formats.times import written
 from streams.report.building import BLOCK, TO_FIX, Hospital, Section
 from streams.report.charts import bar, heat_map
-from streams.report.figures import Figure, by_key
+from streams.report.figures import by_key
+from streams.report.page_tables import figure_tables, table
 from streams.report.style import STYLE
 from streams.report.words import (
     CONFOUNDERS,
     DEFINITIONS,
-    GROUPS,
     OWNERS,
     cell_name,
     change_words,
-    counted,
-    difference,
-    label,
     number,
     percent,
+    plural,
     seconds,
     shown,
     slope_words,
@@ -83,10 +81,11 @@ def _hospital(one: Hospital, place: int, policy: Policy, many: bool) -> Iterator
     for number_, section in enumerate(one.sections):
         first = "" if number_ else ' class="first"'
         yield f'<section id="s{place}-{number_}"{first}><h2>{escape(_name(section, one))}</h2>'
-        for part in (_headline, _figures, _when, _types, _staffing):
+        for part in (_headline, figure_tables, _when, _types, _staffing):
             yield from part(section, one)
         yield "</section>"
-    yield f'<section id="fix{place}">'
+    follows = "" if len(one.sections) > 1 else ' class="follows"'
+    yield f'<section id="fix{place}"{follows}>'
     yield from _to_fix(one, policy)
     yield from _changes(one)
     yield "</section>"
@@ -120,25 +119,28 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
     if section.silent_days:
         yield (
             f'<div class="note">The archive holds nothing of {len(section.silent_days)} of the '
-            f"{len(of.grid.dates)} days ({_listed(section.silent_days)}). They are left out, not "
-            "counted as quiet.</div>"
+            f"{len(of.grid.dates)} days ({_listed(section.silent_days)}). "
+            f"{_left_out(len(section.silent_days))}, not counted as quiet.</div>"
         )
     if section.silent_before:
         yield (
             f'<div class="note">Of the period before, the archive holds nothing of '
-            f"{section.silent_before} of {len(of.before.dates)} days. These are left out.</div>"
+            f"{section.silent_before} of {len(of.before.dates)} days. "
+            f"{_left_out(section.silent_before)}.</div>"
         )
     if section.silent_hours:
         yield (
-            f'<div class="note">The archive holds nothing of {section.silent_hours:,} more hours, '
-            "although so long a silence is implausible here: the feed was probably interrupted. "
-            "They are left out, not counted as quiet.</div>"
+            '<div class="note">The archive holds nothing of '
+            f"{plural(section.silent_hours, 'more hour')}, although so long a silence is "
+            "implausible here: the feed was probably interrupted. "
+            f"{_left_out(section.silent_hours)}, not counted as quiet.</div>"
         )
     if section.cut_days:
         yield (
             f'<div class="note">The report begins or ends within {_listed(section.cut_days)}, '
-            f"when fewer than {of.fewest} clinicians were on duty in some hours. These days are "
-            "left out. A report from midnight to midnight has them.</div>"
+            f"when fewer than {of.fewest} clinicians were on duty in some hours. "
+            f"{_left_out(len(section.cut_days))}. A report from midnight to midnight has all days."
+            "</div>"
         )
     unknown = known["coverage"]
     if not section.responded:
@@ -155,55 +157,12 @@ def _headline(section: Section, of: Hospital) -> Iterator[str]:
         )
 
 
+def _left_out(count: int) -> str:
+    return "It is left out" if count == 1 else "They are left out"
+
+
 def _listed(days: Sequence[str]) -> str:
     return escape(", ".join(days[:10])) + (" ..." if len(days) > 10 else "")
-
-
-def _figures(section: Section, _: Hospital) -> Iterator[str]:
-    known = by_key(section.figures)
-    for title, keys in GROUPS:
-        some = [known[key] for key in keys]
-        reasons = {one.why for one in some}
-        if len(reasons) == 1 and some[0].why is not None:
-            told = some[0].why.removeprefix("withheld: ")
-            yield f"<h3>{escape(title)}</h3><p>Not shown: {escape(told)}.</p>"
-            continue
-        shared = {one.n for one in some}
-        alike = f"Counted: {some[0].n}." if len(shared) == 1 else ""
-        missing = {one.missing for one in some}
-        said = some[0].missing if len(missing) == 1 else None
-        if said:
-            alike += f" {said[0].upper()}{said[1:]}."
-        yield f"<h3>{escape(title)}</h3>"
-        if alike:
-            yield f'<p class="quiet">{escape(alike.strip())}</p>'
-        yield _table(
-            ("figure", "this period", "before", "difference (95 % interval)", "counted"),
-            [_figure_row(one, len(shared) > 1, said is None) for one in some],
-            kind="even",
-        )
-        if title == GROUPS[0][0]:
-            yield (
-                '<p class="quiet">Few patients make most alarms (one in ten made 57 % of SpO2 '
-                "alarms: Lansdowne 2016), and other patients lie in the beds now than before. So "
-                "the intervals above are wide.</p>"
-            )
-
-
-def _figure_row(one: Figure, says_n: bool, says_missing: bool) -> tuple[bool, list[str]]:
-    target = f"<small>target: {escape(one.target)}</small>" if one.target else ""
-    name = f'<a href="#{one.definition}">{escape(label(one))}</a>{target}'
-    value = escape(shown(one, one.value))
-    if one.value is None:
-        value = f"{value}<small>{escape(one.why or '')}</small>"
-    count = escape(counted(one))
-    if says_n:
-        count += f"<small>{escape(one.n)}</small>"
-    if says_missing and one.missing:
-        count += f"<small>{escape(one.missing)}</small>"
-    sure = one.change is not None and one.change.sure
-    before = "" if one.before is None else escape(shown(one, one.before))
-    return sure, [name, value, before, escape(difference(one)), count]
 
 
 def _when(section: Section, of: Hospital) -> Iterator[str]:
@@ -214,13 +173,13 @@ def _when(section: Section, of: Hospital) -> Iterator[str]:
     yield figure(
         heat_map(section.heat),
         f"Alarms in an hour{'' if section.unit else ' of one unit'}, by weekday and hour of the "
-        f"day ({of.calendar.zone}): the mean of {int(section.heat.hours.sum()):,} hours"
+        f"day ({of.calendar.zone}): the mean of {plural(int(section.heat.hours.sum()), 'hour')}"
         f"{'' if section.unit else ' of units'}. A dash: no record, or fewer than {of.fewest} "
         "clinicians.",
     )
 
 
-def _types(section: Section, _: Hospital) -> Iterator[str]:
+def _types(section: Section, of: Hospital) -> Iterator[str]:
     yield "<h3>The most frequent alarm types</h3>"
     most = max((row.alarms / row.of for row in section.types), default=0.0)
     rows = []
@@ -233,6 +192,7 @@ def _types(section: Section, _: Hospital) -> Iterator[str]:
             else (f"{percent(row.actionable / known)} of {known:,}" if known else "unknown")
         )
         code = escape(printable("/".join(row.type)))
+        compared = f" a day<small>{escape(trend(row))}</small>" if of.has_before else ""
         rows.append(
             (
                 row.change is not None and row.change.sure,
@@ -241,17 +201,18 @@ def _types(section: Section, _: Hospital) -> Iterator[str]:
                     f"{percent(share)} {bar(share, most)}",
                     f"{row.alarms:,}",
                     escape(needed),
-                    f"{number(row.a_day)} a day<small>{escape(trend(row))}</small>",
+                    f"{number(row.a_day)}{compared}",
                 ],
             )
         )
-    yield _table(("type", "share of alarms", "alarms", "actionable", "trend (95 % interval)"), rows)
+    last = "trend (95 % interval)" if of.has_before else "a day"
+    yield table(("type", "share of alarms", "alarms", "actionable", last), rows)
     together = sum(row.alarms for row in section.types) / max(section.alarms, 1)
     yield (
         f'<p class="quiet">These {len(section.types)} of {section.types_in_all} types make '
-        f"{percent(together)} of {section.alarms:,} alarms. Target: 1 to 5 % for the ten most "
-        "frequent together, with a plan for each (ISA-18.2). Actionable: of the clinical alarms of "
-        "known class.</p>"
+        f"{percent(together)} of {plural(section.alarms, 'alarm')}. Target: 1 to 5 % for the ten "
+        "most frequent together, with a plan for each (ISA-18.2). Actionable: of the clinical "
+        "alarms of known class.</p>"
     )
 
 
@@ -280,7 +241,7 @@ def _staffing(section: Section, of: Hospital) -> Iterator[str]:
             )
             for row in found.rows
         ]
-        yield _table(
+        yield table(
             (
                 "part of the week",
                 "clinicians on duty",
@@ -329,7 +290,7 @@ def _to_fix(one: Hospital, policy: Policy) -> Iterator[str]:
             cells = (printable(one) for one in (_sentence(seen), _sentence(change), owner))
             rows.append((False, [name, *map(escape, cells)]))
         yield f"<h3>{escape(printable(unit.unit))}</h3>"
-        yield _table(("type", "what was seen", "what to do", "owner"), rows, text=(0, 1, 2))
+        yield table(("type", "what was seen", "what to do", "owner"), rows, text=(0, 1, 2))
 
 
 def _sentence(text: str) -> str:
@@ -368,7 +329,7 @@ def _changes(one: Hospital) -> Iterator[str]:
                 ],
             )
         )
-    yield _table(
+    yield table(
         (
             "change",
             "forecast",
@@ -408,35 +369,3 @@ def _definitions(fewest: int) -> Iterator[str]:
         f"{fewest} clinicians stand, so that no difference of two figures or reports tells "
         "anything about fewer.</p>"
     )
-
-
-def _table(
-    head: Sequence[str],
-    rows: Iterable[tuple[bool, Sequence[str]]],
-    text: Sequence[int] = (0,),
-    kind: str = "",
-) -> str:
-    """Cells are HTML; a row that is sure of its difference stands out."""
-    top = "".join(f"<th>{escape(one)}</th>" for one in head)
-    body = ""
-    for sure, cells in rows:
-        marked = ' class="sure"' if sure else ""
-        body += (
-            f"<tr{marked}>"
-            + "".join(
-                f'<td class="{_kind(place, head, text)}" data-head="{escape(head[place])}">{one}'
-                "</td>"
-                for place, one in enumerate(cells)
-            )
-            + "</tr>"
-        )
-    return (
-        f'<div class="wide"><table class="{kind}"><thead><tr>{top}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _kind(place: int, head: Sequence[str], text: Sequence[int]) -> str:
-    if place in text:
-        return "text"
-    return "change" if head[place].startswith("difference") else "plain"

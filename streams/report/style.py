@@ -35,10 +35,15 @@ td.text { min-width: 13rem; } td small { overflow-wrap: anywhere; }
 @page { margin: 15mm 12mm; @bottom-right { content: counter(page) " / " counter(pages);
   font: 9pt system-ui, sans-serif; } }
 @media print { body { font-size: 10.5pt; max-width: none; margin: 0; padding: 0; }
-  section, .hospital ~ .hospital { break-before: page; } section.first { break-before: auto; }
+  section { margin-top: 0; break-before: page; } .hospital ~ .hospital { break-before: page; }
+  section.first, section.follows { break-before: auto; } section.first h2 { margin-top: 1.2rem; }
   .facts { grid-template-columns: repeat(4, 1fr); } th, td { padding: 0.15rem 0.4rem; }
   td.text { min-width: 0; } td.text:first-child { min-width: 9rem; } .wide { overflow: visible; }
-  tr, .note, .facts, figure, dd { break-inside: avoid; } nav, details:not([open]) { display: none; }
-  h2, h3, dt, h3 + .quiet { break-after: avoid; }
+  tr, .note, .facts, figure, dd, .made { break-inside: avoid; }
+  nav, details:not([open]) { display: none; }
+  h2, h3, dt, h2 + p, h3 + .quiet { break-after: avoid; }
+  .wide + p, .wide ~ p, h3 + p + p { break-before: avoid; }
+  p code { white-space: nowrap; } .even { font-size: 0.84rem; }
+  .even th:first-child { width: 32%; } .even th:nth-child(2), .even th:nth-child(3) { width: 10%; }
   .heat rect, .bar rect { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

@@ -134,10 +134,20 @@ def number(value: float | None) -> str:
     """
     if value is None:
         return "unknown"
-    size = abs(value)
-    if not size:
-        return "0"
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 1 else f"{value:.2f}"
+    return f"{value:,.{_digits(value)}f}" if value else "0"
+
+
+def _digits(value: float) -> int:
+    """After the point, of a number of this size."""
+    return 0 if abs(value) >= 100 else 1 if abs(value) >= 1 else 2
+
+
+def plural(count: int, noun: str) -> str:
+    """
+    >>> plural(1, "hour"), plural(1200, "hour")
+    ('1 hour', '1,200 hours')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(share: float | None) -> str:
@@ -171,14 +181,25 @@ def shown(figure: Figure, value: float | None) -> str:
 
 
 def difference(figure: Figure) -> str:
-    """The change since the span before, with its interval."""
+    """The change since the span before, with its interval; a number has the digits of the figure.
+
+    >>> from streams.report.figures import Figure
+    >>> difference(Figure(key="alarms_per_bed_day.all", value=180.4, above=None, below=None, n="",
+    ...     before=254.3, change=Change(-73.9, None, None), why=None, missing=None,
+    ...     definition="units"))
+    '-74, interval unknown'
+    """
     if figure.change is None:
         return "" if figure.value is None else "no figure before"
     if figure.key.startswith("response_"):
         return change_words(figure.change, 1.0, "s", "{:+,.0f}")
     if _is_share(figure.key):
         return change_words(figure.change, 100.0, "points", "{:+.1f}")
-    return change_words(figure.change, 1.0, "", "{:+.1f}")
+    return change_words(figure.change, 1.0, "", _signed(figure.value, figure.before))
+
+
+def _signed(value: float | None, before: float | None) -> str:
+    return f"{{:+,.{_digits(value or before or 0.0)}f}}"
 
 
 def change_words(found: Change, scale: float, unit: str, form: str) -> str:
@@ -225,7 +246,7 @@ def number_of(value: float | None) -> str:
 def trend(row: TypeRow) -> str:
     if row.change is None:
         return "no figure before"
-    return change_words(row.change, 1.0, "", "{:+,.1f}")
+    return change_words(row.change, 1.0, "", _signed(row.a_day, row.a_day_before))
 
 
 def cell_name(row: ShiftRow, calendar: Calendar) -> str:
@@ -284,12 +305,16 @@ def span_words(grid: Grid, calendar: Calendar) -> str:
     """
     >>> span_words(Grid.of(1772323200000, 1772928000000, Calendar()), Calendar())
     '1 to 7 March 2026'
+    >>> span_words(Grid.of(1772323200000, 1772409600000, Calendar()), Calendar())
+    '1 March 2026'
     """
     first, last = calendar.local(grid.begin), calendar.local(grid.end)
     clock = {f"{one:%H:%M}" for one in (first, last)} != {"00:00"}
     if clock:
         return f"{_day(first)} {first:%Y %H:%M} to {_day(last)} {last:%Y %H:%M}"
     final = calendar.local(grid.end - 1)
+    if first.date() == final.date():
+        return f"{_day(final)} {final:%Y}"
     if (first.year, first.month) == (final.year, final.month):
         return f"{first.day} to {_day(final)} {final:%Y}"
     return f"{_day(first)} {first:%Y} to {_day(final)} {final:%Y}"

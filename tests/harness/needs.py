@@ -19,6 +19,7 @@ _PACKAGES = {
     "prometheus-alertmanager": "Alertmanager (Debian: prometheus-alertmanager)",
     "chromium": "Chromium (Debian: chromium)",
     "openssl": "OpenSSL (Debian: openssl)",
+    "pdftotext": "Poppler (Debian: poppler-utils)",
     "systemd-analyze": "systemd (Debian: systemd)",
     "amtool": "Alertmanager's amtool (Debian: prometheus-alertmanager)",
 }
