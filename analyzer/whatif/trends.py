@@ -57,18 +57,30 @@ class Trend:
         at: Sequence[int],
         value: Sequence[Any],
     ) -> Trend:
-        """From columns in any order. Of readings of a bed at the same time, the last one counts."""
+        """From columns in any order, as `numbered`."""
         beds: Numbered[tuple[str, str, str]] = Numbered()
         number = np.array(
             list(map(beds.__getitem__, zip(facility, unit, bed, strict=True))), dtype=np.int32
         )
-        when, values = integers(at), np.array(value, dtype=np.float64)
+        return cls.numbered(beds.by_number, number, integers(at), np.array(value, np.float64))
+
+    @classmethod
+    def numbered(
+        cls,
+        beds: list[tuple[str, str, str]],
+        number: Codes,
+        when: Numbers,
+        values: Floats,
+    ) -> Trend:
+        """From columns in any order, `number` being the place of each reading's bed in `beds`. Of
+        readings of a bed at the same time, the last one counts.
+        """
         order = np.lexsort((when, number))
         order = order[~np.isnan(values[order])]
         number, when, values = number[order], when[order], values[order]
         last = np.ones(len(order), dtype=np.bool_)
         last[:-1] = (number[1:] != number[:-1]) | (when[1:] != when[:-1])
-        return cls(beds.by_number, number[last], when[last], values[last])
+        return cls(beds, number[last], when[last], values[last])
 
     def __len__(self) -> int:
         return len(self.at)

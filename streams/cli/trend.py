@@ -5,40 +5,22 @@ The limit may be more sensitive or less sensitive than the one in force.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
-from analyzer.model import LATEST
 from streams.cli.arguments import alarm_type, as_milliseconds, as_number, known_type, possible_types
 from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import FAILED, STRICT, WRONG, fail, show
 from streams.cli.episodes import Episodes, Mapped, read
 from streams.cli.names import listed
 from streams.cli.progress import counting
-from streams.files.lines import BadLine, InputError, lines
+from streams.files.lines import InputError
 
 if TYPE_CHECKING:
     from analyzer.columns import AlarmType
     from analyzer.whatif import Drawn, Recorded, Replayed, Rule, Side, Trend
-
-
-class _Reading(msgspec.Struct, gc=False):
-    facility: str
-    unit: str
-    bed: str
-    source: str
-    at: int
-    value: float | None = None
-
-
-_decode = msgspec.json.Decoder(_Reading).decode
-_NAMES = _Reading.__struct_fields__
-_AT_ONCE = 1 << 15
 
 
 def trend(
@@ -213,37 +195,15 @@ def _read(path: Path, wanted: set[str]) -> tuple[str, Trend, int]:
     """The one source among `wanted` that was read, its readings, and the number of malformed rows
     (reported on standard error).
     """
-    import numpy as np
+    from streams.files.readings import Readings
 
-    from analyzer.whatif import Trend
-    from streams.formats.codec import detail
-
-    columns: list[list[Any]] = [[] for _ in _NAMES]
-    seen: set[str] = set()
     try:
         with counting("reading") as progress, bad_lines() as report:
-            rows = _rows(path, report)
-            while some := list(islice(rows, _AT_ONCE)):
-                for number, make in some:
-                    try:
-                        reading = make()
-                    except msgspec.ValidationError as error:
-                        report(BadLine(path, number, detail(str(error))))
-                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                        report(BadLine(path, number, "value: expected JSON"))
-                    else:
-                        if not 0 <= reading.at <= LATEST:
-                            report(BadLine(path, number, "at: expected a time from 1970 to 2100"))
-                            continue
-                        seen.add(reading.source)
-                        if reading.source in wanted:
-                            for column, one in zip(
-                                columns, msgspec.structs.astuple(reading), strict=True
-                            ):
-                                column.append(one)
-                progress(len(some))
+            readings = Readings(path, wanted, report)
+            readings.read(progress)
     except InputError as error:
         fail(error, FAILED)
+    seen = readings.seen
     if report.count and not seen:
         fail(nothing_used(report), STRICT)
     found = sorted(seen & wanted)
@@ -251,27 +211,4 @@ def _read(path: Path, wanted: set[str]) -> tuple[str, Trend, int]:
         fail(f"--type: no reading is of its source; there {listed(min(wanted), seen)}", WRONG)
     if len(found) > 1:
         fail(f"--type: may be of the sources {' and '.join(found)}; add --episodes", WRONG)
-    facility, unit, bed, _, at, value = columns
-    return (
-        found[0],
-        Trend.of(facility, unit, bed, at, [np.nan if one is None else one for one in value]),
-        report.count,
-    )
-
-
-def _rows(
-    path: Path, report: Callable[[BadLine], None]
-) -> Iterator[tuple[int, Callable[[], _Reading]]]:
-    from streams.files.tables import Csv, is_table, table_rows
-
-    if not is_table(path):
-        return ((number, lambda line=line: _decode(line)) for number, line in lines(path))  # type: ignore[misc]
-    table = table_rows(path, Csv(), _NAMES, report)
-    return ((number, lambda row=row: _of_row(row)) for number, row in table)  # type: ignore[misc]
-
-
-def _of_row(row: dict[str, Any]) -> _Reading:
-    fields: Sequence[tuple[str, Any]] = [(name, row.get(name)) for name in _NAMES]
-    return msgspec.convert(
-        {name: one for name, one in fields if one not in (None, "")}, _Reading, strict=False
-    )
+    return found[0], readings.trend(), report.count

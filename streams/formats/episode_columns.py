@@ -19,8 +19,8 @@ def episode_columns(frame: pl.DataFrame) -> Columns:
     A missing `device_id`, `source` or list of clinicians is as an empty one.
     """
     plain = frame.with_columns(pl.col("device_id", "source").fill_null(""))
-    statics, numbers = _distinct(plain.select(STATIC))
-    teams, of_team = _distinct(plain.select("clinicians"))
+    statics, numbers = distinct(plain.select(STATIC))
+    teams, of_team = distinct(plain.select("clinicians"))
     return Columns(
         statics=Coded(statics.rows(), numbers),
         alarm_id=_packed(frame["alarm_id"]),
@@ -35,7 +35,7 @@ def episode_columns(frame: pl.DataFrame) -> Columns:
     )
 
 
-def _distinct(frame: pl.DataFrame) -> tuple[pl.DataFrame, Codes]:
+def distinct(frame: pl.DataFrame) -> tuple[pl.DataFrame, Codes]:
     """The distinct rows in order of first appearance, and the number of each row's."""
     groups = frame.with_row_index(_ROW).group_by(frame.columns, maintain_order=True).agg(_ROW)
     sizes = groups[_ROW].list.len().to_numpy()
@@ -47,7 +47,7 @@ def _distinct(frame: pl.DataFrame) -> tuple[pl.DataFrame, Codes]:
 
 
 def _coded(frame: pl.DataFrame, name: str) -> Coded[str]:
-    words, numbers = _distinct(frame.select(name))
+    words, numbers = distinct(frame.select(name))
     return Coded(words[name].to_list(), numbers)
 
 
