@@ -38,6 +38,7 @@ from streams.formats.alarm_names import AlarmNames, read_names
 from streams.formats.calendars import DAY_AND_NIGHT, Calendar, Calendars
 from streams.formats.pseudonyms import Period
 from streams.formats.texts import printable
+from streams.formats.yaml_files import SafeLoader, expected
 from streams.kafka_settings import KafkaSettings
 from streams.paging_settings import AlertmanagerSettings, Duration, PagingSettings
 from streams.policy_settings import Spelled
@@ -358,13 +359,13 @@ def _refuse_unknown_variables() -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_bytes())
+        content = yaml.load(path.read_bytes(), SafeLoader)  # noqa: S506  # it is one
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise SettingsError(
-            f"{path}{f', line {mark.line + 1}' if mark else ''}: expected YAML"
+            printable(f"{path}{f', line {mark.line + 1}' if mark else ''}: {expected(error)}")
         ) from None
     if content is None:
         return {}

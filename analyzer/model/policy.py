@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
+from math import inf
 from typing import Annotated, TypeAlias, get_args
 
 from analyzer.model.facts import Action
@@ -142,8 +143,12 @@ class OverloadPolicy:
 
 
 def _check_levels(name: str, levels: Levels, sign: int) -> None:
+    most, expected = (1.0, "a share between 0 and 1") if sign < 0 else (inf, "zero or more")
     for state in ("elevated", "overloaded"):
         level: Level | None = getattr(levels, state)
+        # a percentage, or a sign too many, would hold a state for ever
+        if level is not None and not (0 <= level.enter <= most and 0 <= level.leave <= most):
+            raise ValueError(f"{name}.{state}: expected {expected}")
         if level is not None and sign * level.leave > sign * level.enter:
             raise ValueError(
                 f"{name}.{state}: expected leave on the quiet side of enter, or equal to it"

@@ -16,6 +16,7 @@ from streams.cli.audited import audited
 from streams.cli.console import STRICT, WRONG, Config, fail, load_settings, moment, show
 from streams.cli.episodes import Episodes, Mapped, check_source, read_one
 from streams.cli.names import check_name, check_scope
+from streams.cli.paths import keep_apart
 
 if TYPE_CHECKING:
     from analyzer.model import Policy
@@ -111,6 +112,7 @@ def compare(
         fail("expected --at TIME, or --change FILE.json", WRONG)
     else:
         when = moment(at, "--at")
+    keep_apart({"--report": report}, [episodes, mapping, change, config])
     settings = load_settings(config)
     audited(settings, "compare", scope.facility, scope.unit)
     recorded, malformed = read_one(episodes, mapping, archive, scope.facility)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from analyzer.model import EARLIEST, LATEST, expected_time
 from streams.formats.alarm_names import speak
 from streams.formats.texts import printable
 from streams.formats.times import parse_duration, parse_time
@@ -100,6 +101,16 @@ def moment(text: str, option: str) -> int:
         return parse_time(text)
     except ValueError as error:
         fail(f"{option}: {error}", WRONG)
+
+
+def fact_time(text: str, option: str) -> int:
+    """The time given with `option`, in ms since 1970, where only times of facts make sense: seconds
+    instead of milliseconds would otherwise give an empty answer.
+    """
+    found = moment(text, option)
+    if not EARLIEST <= found <= LATEST:
+        fail(f"{option}: expected {expected_time(found)}", WRONG)
+    return found
 
 
 def duration(text: str, option: str) -> int:

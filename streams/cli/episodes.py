@@ -11,8 +11,9 @@ import typer
 from analyzer.model import Assignment
 from streams.cli.bad_lines import bad_lines, nothing_used
 from streams.cli.console import STRICT, WRONG, fail, load_settings
+from streams.cli.paths import fault_of
 from streams.cli.progress import working
-from streams.files.lines import STDIN, BadLine, InputError
+from streams.files.lines import BadLine, InputError
 from streams.files.lines import lines as numbered_lines
 from streams.formats.texts import printable
 
@@ -43,8 +44,8 @@ def read(path: Path, mapping: Path | None) -> tuple[Recorded, int]:
     """Recorded alarms, and the number of malformed lines (reported on standard error)."""
     from streams.files.recorded import read_episodes
 
-    if path != STDIN and not path.is_file():
-        fail(f"{path}: {'expected a file, found a directory' if path.is_dir() else 'no such file'}")
+    if (fault := fault_of(path)) is not None:
+        fail(f"{path}: {fault}")
     warned: list[str] = []
     try:
         with working("reading"), bad_lines() as report:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.bad_lines import bad_lines, nothing_used
-from streams.cli.console import STRICT, WRONG, fail, moment
+from streams.cli.console import STRICT, WRONG, fact_time, fail
+from streams.cli.paths import fault_of
 from streams.cli.progress import counting
 from streams.files.lines import STDIN, BadLine, InputError
 from streams.formats.texts import printable
@@ -100,11 +101,8 @@ def recorded_files(
     if not files:
         fail("expected at least one file (--alarms, --assignments, --responses, --labels)", WRONG)
     for _, path in files:  # before any is read or sent
-        if path != STDIN and not path.is_file():
-            fail(
-                f"{path}: "
-                f"{'expected a file, found a directory' if path.is_dir() else 'no such file'}"
-            )
+        if (fault := fault_of(path)) is not None:
+            fail(f"{path}: {fault}")
     return files
 
 
@@ -165,7 +163,7 @@ def replay_files(
 
     survey = Survey()
     intake = Intake((survey, *observers))
-    now = None if at is None else moment(at, "--at")
+    now = None if at is None else fact_time(at, "--at")
     with uncollected():
         try:
             with counting("reading") as progress, bad_lines() as report:

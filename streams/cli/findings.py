@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import typer
 
 from streams.cli.archived import Archived, replay_archive
-from streams.cli.console import WRONG, Config, fail, load_settings, moment
+from streams.cli.console import WRONG, Config, fact_time, fail, load_settings
 from streams.cli.files import (
     Alarms,
     Assignments,
@@ -143,14 +143,14 @@ def findings(
             fail("--until: cannot be combined with --at, which means the same", WRONG)
         if since is not None and window is not None:
             fail("--since: cannot be combined with --window", WRONG)
-        begin = None if since is None else moment(since, "--since")
-        end = until if until is not None else at
-        if begin is not None and end is not None and moment(end, "--until") <= begin:
+        begin = None if since is None else fact_time(since, "--since")
+        end, option = (until, "--until") if until is not None else (at, "--at")
+        last = None if end is None else fact_time(end, option)
+        if begin is not None and last is not None and last <= begin:
             fail("--until: expected a time after --since", WRONG)
         if archive is None:
             replayed = replay_files(settings, recorded_files(*files), end, mapping)
         else:
-            last = None if end is None else moment(end, "--until")
             replayed = replay_archive(settings, archive, facility, begin, last)
         with working("measuring"):
             if window is None:

@@ -9,6 +9,7 @@ import typer
 
 from streams.cli.bad_lines import bad_lines
 from streams.cli.console import STRICT, WRONG, fail
+from streams.cli.paths import fault_of
 from streams.cli.progress import counting
 from streams.files.lines import STDIN, InputError
 from streams.formats.texts import printable
@@ -61,9 +62,8 @@ def import_(
     if not tables:
         fail("expected at least one table", WRONG)
     for path in tables:
-        if path != STDIN and not path.is_file():
-            found = "expected a file, found a directory" if path.is_dir() else "no such file"
-            fail(f"{path}: {found}", WRONG)
+        if (fault := fault_of(path)) is not None:
+            fail(f"{path}: {fault}", WRONG)
     if guess:
         _guess(tables)
         return

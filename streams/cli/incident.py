@@ -16,9 +16,9 @@ from streams.cli.console import (
     Config,
     Pseudonyms,
     duration,
+    fact_time,
     fail,
     load_settings,
-    moment,
     shown_as,
 )
 from streams.cli.files import (
@@ -32,6 +32,7 @@ from streams.cli.files import (
     replay_files,
 )
 from streams.cli.incident_apply import apply_
+from streams.cli.paths import keep_apart
 from streams.cli.progress import working
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ def incident(
         fail("--archive: expected no files with it", WRONG)
     if archive is None and alarms is None:
         fail("expected --alarms with a file of alarm events, or --archive", WRONG)
+    keep_apart({"--out": out}, [*files, mapping, config])
     settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
-    when = moment(at, "--at")
+    when = fact_time(at, "--at")
     calendar = settings.calendar.calendars.of(facility)
     offset = calendar.local(when).utcoffset()
     try:

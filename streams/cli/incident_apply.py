@@ -10,6 +10,7 @@ import typer
 
 from streams.cli.console import WRONG, fail, moment
 from streams.cli.decisions import ChangeControl, Out, Owner, Review, TakesEffect
+from streams.cli.paths import keep_apart
 
 
 def apply_(
@@ -38,6 +39,7 @@ def apply_(
     from streams.formats.codec import to_json
     from streams.incidents.applying import record
 
+    keep_apart({"--out": out}, [answer])
     try:
         decision = Decision(
             at=moment(at, "--at"), owner=owner, review_on=review, change_control=change_control

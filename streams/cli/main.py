@@ -5,9 +5,13 @@ Commands are imported when they are called (see `streams.cli.later`).
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -18,6 +22,11 @@ from streams.extras import lacking
 FAILED, WRONG = 1, 2
 _BETWEEN_COLLECTIONS = 50_000
 """Objects. Python itself looks for garbage after each 700: a twelfth of the time of `--help`."""
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a file, such as standard output, cannot grow."""
+
+_OF_RECORDS = ("--alarms", "--assignments", "--responses", "--labels", "--episodes")
 
 COMMANDS = {
     "worker": Later(
@@ -123,10 +132,22 @@ app = typer.Typer(
 def main() -> NoReturn:
     """The command `alarm-fatigue`."""
     gc.set_threshold(_BETWEEN_COLLECTIONS, 10, 10)
+    _reopen_closed_streams()
+    if (option := given_twice(sys.argv[1:])) is not None:
+        sys.stderr.write(
+            f"error: {option}: given twice, and only one file is read; join them first (cat)\n"
+        )
+        sys.exit(WRONG)
     try:
         app()
     except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
+        sys.exit(FAILED)
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        _discard_output()
+        sys.stderr.write(f"error: cannot write: {error.strerror}\n")
         sys.exit(FAILED)
     except ModuleNotFoundError as error:
         said = lacking(next((one for one in sys.argv[1:] if one in COMMANDS), ""), error.name)
@@ -135,6 +156,28 @@ def main() -> NoReturn:
         sys.stderr.write(f"error: {said}\n")
         sys.exit(WRONG)
     raise AssertionError("typer exits")
+
+
+def given_twice(arguments: Sequence[str]) -> str | None:
+    """An option for a file of records that is given twice. Typer would silently take the last.
+
+    >>> given_twice(["replay", "--alarms", "monday.jsonl", "--alarms=tuesday.jsonl"])
+    '--alarms'
+    """
+    names = Counter(one.partition("=")[0] for one in arguments)
+    return next((one for one in _OF_RECORDS if names[one] > 1), None)
+
+
+def _discard_output() -> None:
+    """Python writes what is still buffered when it exits, which would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reopen_closed_streams() -> None:
+    """Python has no `sys.stdout` if the shell closed it (`>&-`); then nobody wants the output."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _version(wanted: bool) -> None:

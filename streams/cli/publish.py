@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import Annotated
 
 import typer
@@ -50,7 +51,7 @@ def publish(
     from streams.files.ordered import Ordered
     from streams.files.publish import from_files
 
-    if speed is not None and (speed <= 0 or fast):
+    if speed is not None and (not 0 < speed < inf or fast):
         fail("--speed: expected a number above 0, and not together with --fast", WRONG)
     settings = load_settings(config, broker=broker)
     files = recorded_files(alarms, assignments, responses, labels)

@@ -15,9 +15,9 @@ from streams.cli.console import (
     ArchivePeriod,
     Config,
     Pseudonyms,
+    fact_time,
     fail,
     load_settings,
-    moment,
     shown_as,
 )
 from streams.cli.files import (
@@ -31,6 +31,7 @@ from streams.cli.files import (
     recorded_files,
     replay_files,
 )
+from streams.cli.paths import keep_apart
 from streams.cli.progress import working
 
 if TYPE_CHECKING:
@@ -101,8 +102,12 @@ def replay(
         fail("--alarms: expected a file of alarm events, or -", WRONG)
     if pseudonym_period is not None and archive is None:
         fail("--pseudonym-period: expected --archive with it", WRONG)
-    settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
     files = recorded_files(alarms, assignments, responses, labels)
+    keep_apart(
+        {"--episodes": episodes, "--overload": overload},
+        [*(path for _, path in files), mapping, config],
+    )
+    settings = load_settings(config, pseudonyms=shown_as(pseudonyms))
     policy, pseudonym = settings.policy, _pseudonym(settings)
     recording = None if archive is None else _recording(at, pseudonym)
     wanted = episodes is not None or archive is not None
@@ -120,7 +125,7 @@ def replay(
         _archive(archive, period, recording, lines, changes, policy.horizon)
     if isinstance(pseudonym, KeyedPseudonyms):
         seen = replayed.engine.watermarks().values()
-        now = moment(at, "--at") if at is not None else max(seen, default=0)
+        now = fact_time(at, "--at") if at is not None else max(seen, default=0)
         pseudonym.now = lambda: now
     exposition = replaying.Exposition(
         replayed.engine, policy, pseudonym, settings.metrics.clinicians
@@ -136,7 +141,7 @@ def replay(
 def _recording(at: str | None, pseudonym: Callable[[str], str]) -> Recording:
     from streams.archive import Recording  # brings polars
 
-    return Recording(None if at is None else moment(at, "--at"), pseudonym)
+    return Recording(None if at is None else fact_time(at, "--at"), pseudonym)
 
 
 def _archive(

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from streams.cli.audited import audited
-from streams.cli.console import WRONG, Config, fail, load_settings, moment
+from streams.cli.console import WRONG, Config, fact_time, fail, load_settings
 from streams.cli.names import listed
+from streams.cli.paths import keep_apart
 from streams.cli.progress import working
 
 LONGEST = 400 * 86_400_000
@@ -82,11 +83,12 @@ def report(
             "expected where the report goes: --out OUT.html, --json, --csv DIR or --xlsx OUT.xlsx",
             WRONG,
         )
-    since, until = moment(begin, "--from"), moment(end, "--to")
+    since, until = fact_time(begin, "--from"), fact_time(end, "--to")
     if until <= since:
         fail("--to: expected a time after --from", WRONG)
     if until - since > LONGEST:
         fail("--to: expected at most 400 days after --from", WRONG)
+    keep_apart({"--out": out, "--xlsx": workbook}, [changes, config])
     settings = load_settings(config)
     fewest = smallest_group or settings.privacy.smallest_group
     if fewest < settings.privacy.smallest_group:

@@ -28,6 +28,7 @@ from streams.cli.decisions import ChangeControl, Out, Owner, Review, TakesEffect
 from streams.cli.episodes import Episodes, Mapped, check_source, duty_of, read_one
 from streams.cli.later import Later, lazily
 from streams.cli.names import check_scope
+from streams.cli.paths import keep_apart
 from streams.cli.progress import timed
 
 if TYPE_CHECKING:
@@ -264,6 +265,7 @@ def tune(
     )
     scope = Scope(facility=facility, unit=unit, priority=as_priority(priority, "--priority"))
     inputs = [episodes, mapping, assignments, config]
+    keep_apart({"--report": report}, inputs)
     made = None if report is None else _made(inputs, config, dated)
     audited(settings, "tune", facility, unit)
     begin, end = _given(since, moment, "--since"), _given(until, moment, "--until")
@@ -314,6 +316,7 @@ def apply_(
     from streams.files.lines import content
     from streams.formats.codec import to_json
 
+    keep_apart({"--out": out}, [answer])
     try:
         decision = Decision(
             at=moment(at, "--at"), owner=owner, review_on=review, change_control=change_control

@@ -48,6 +48,7 @@ from streams.files.importing.sources import Fields, Source, Text, Zone
 from streams.files.lines import InputError, shown
 from streams.files.tables import Csv, names_shown
 from streams.formats.texts import printable
+from streams.formats.yaml_files import SafeLoader, expected
 
 NAMES = INTERVAL_FIELDS
 SECTIONS: tuple[Topic, ...] = ("alarms", "assignments", "responses", "labels")
@@ -161,7 +162,7 @@ class Table(BaseModel):
 _KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 
 
-class _AsText(yaml.SafeLoader):
+class _AsText(SafeLoader):
     """Reads every word as text: `No` is a column's name or a verdict, and no truth value."""
 
 
@@ -202,9 +203,13 @@ def load_mapping(path: Path | None) -> Table:
         one = error.errors()[0]
         where = ".".join(map(str, one["loc"]))
         says = one["msg"].removeprefix("Value error, ")
+        if not where and one["type"] == "model_type":
+            says = "expected a mapping, as `name: value`"
         # a name in the file may hold any character
         raise InputError(printable(f"{path}: {where}{': ' if where else ''}{says}")) from None
     # not UTF-8, an impossible date, nested too deeply
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise InputError(f"{path}: expected YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f" (line {mark.line + 1})"
+        raise InputError(printable(f"{path}: {expected(error)}{line}")) from None
     return found

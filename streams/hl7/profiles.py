@@ -60,6 +60,7 @@ from analyzer.model import MAX_ID_LENGTH, Kind, Priority, is_plain
 from streams.files.lines import InputError
 from streams.files.local_times import Twice, reading
 from streams.formats.texts import printable
+from streams.formats.yaml_files import BaseLoader, expected
 
 _NONE = ("none", "")
 _START = datetime(1970, 1, 1)  # local times have no zone
@@ -175,8 +176,7 @@ def load_profiles(path: Path | None) -> Profiles:
     if path is None:
         return Profiles()
     try:
-        # BaseLoader makes nothing but texts, lists and mappings
-        found = yaml.load(path.read_text("utf-8-sig"), yaml.BaseLoader) or {}  # noqa: S506
+        found = yaml.load(path.read_text("utf-8-sig"), BaseLoader) or {}  # noqa: S506
         file = _File.model_validate(found)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
@@ -192,7 +192,7 @@ def load_profiles(path: Path | None) -> Profiles:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f" (line {mark.line + 1})"
-        raise InputError(f"{path}: expected YAML{line}") from None
+        raise InputError(printable(f"{path}: {expected(error)}{line}")) from None
     names = [one.name for one in file.profiles]
     for name in names:
         if names.count(name) > 1:

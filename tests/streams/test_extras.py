@@ -124,7 +124,8 @@ def test_plots_say_which_extra_they_need(tmp_path: Path) -> None:
 
 def test_a_workbook_says_which_extra_it_needs(tmp_path: Path) -> None:
     done = run(
-        "report", "--archive", "archive", "--from", "0", "--to", "1", "--xlsx", "report.xlsx",
+        "report", "--archive", "archive", "--from", "2026-03-01T00:00:00Z", "--to",
+        "2026-03-02T00:00:00Z", "--xlsx", "report.xlsx",
         home=tmp_path, without=("xlsx",),
     )  # fmt: skip
     assert done.returncode == 2

@@ -56,6 +56,9 @@ def place(tmp_path: Path, alarms: Path) -> Iterator[Place]:
         "list": "- a",
         "remote": "web: {host: 0.0.0.0}",
         "port_number": "web: {port: 70000}",
+        "percent": "policy: {overload: {protected_1h: {elevated: {enter: 25, leave: 40}}}}",
+        "below_zero": "policy: {overload: {units: {A: {beds: {elevated: "
+        "{enter: -1, leave: -2}}}}}}",
         "no_key": f"pseudonym_key_file: {tmp_path / 'missing'}",
         "empty_key": f"pseudonym_key_file: {tmp_path / 'empty.key'}",
         "folder_key": f"pseudonym_key_file: {tmp_path}",
@@ -111,6 +114,16 @@ def place(tmp_path: Path, alarms: Path) -> Iterator[Place]:
             "web.port: Input should be less than or equal to 65535",
         ),
         (
+            "config check --config {percent}",
+            1,
+            "policy: overload.protected_1h.elevated: expected a share between 0 and 1",
+        ),
+        (
+            "config check --config {below_zero}",
+            1,
+            "policy: overload.units.A.beds.elevated: expected zero or more",
+        ),
+        (
             "config check --config {no_key}",
             1,
             "pseudonym_key_file: {missing}: No such file or directory",
@@ -135,6 +148,25 @@ def place(tmp_path: Path, alarms: Path) -> Iterator[Place]:
             "replay --alarms {alarms} --at 2026-03-01T07:00:00",
             2,
             "--at: expected an RFC 3339 time with an offset",
+        ),
+        *(
+            (
+                f"{command} 1772348400",  # seconds
+                2,
+                f"{command.split()[-1]}: expected milliseconds since 1970, found what looks like",
+            )
+            for command in (
+                "replay --alarms {alarms} --at",
+                "findings --alarms {alarms} --since",
+                "findings --alarms {alarms} --until",
+                "incident --alarms {alarms} --facility H1 --unit ICU --at",
+                "report --archive {missing} --json --to 1772348400000 --from",
+            )
+        ),
+        (
+            "replay --alarms {alarms} --at 0001-01-01T00:00:00Z",
+            2,
+            "--at: expected a time from 2000 to 2100",
         ),
         ("replay --alarms {alarms} --at -", 2, "--at: expected an RFC 3339 time with an offset"),
         ("replay --alarms {alarms} --at 99999999999999999999", 2, "--at: expected"),
@@ -168,6 +200,11 @@ def place(tmp_path: Path, alarms: Path) -> Iterator[Place]:
         ("publish --broker {nobody}", 2, "expected at least one file"),
         (
             "publish --broker {nobody} --alarms {alarms} --speed 0",
+            2,
+            "--speed: expected a number above 0",
+        ),
+        (
+            "publish --broker {nobody} --alarms {alarms} --speed nan",
             2,
             "--speed: expected a number above 0",
         ),
