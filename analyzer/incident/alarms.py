@@ -19,20 +19,22 @@ class Alarms:
     """The alarms of a unit, ordered by start and id."""
 
     records: tuple[EpisodeRecord, ...]
+    _starts: tuple[int, ...]
 
     @classmethod
     def of(cls, engine: Engine, facility: str, unit: str) -> Alarms:
         found = [one for one in engine.alarms(facility) if one.unit == unit]
         found.sort(key=lambda one: (one.start, one.alarm_id))
-        return cls(tuple(_with_lost_ends(found)))
+        return cls(tuple(_with_lost_ends(found)), tuple(one.start for one in found))
 
-    def between(self, begin: int, end: int) -> Iterator[EpisodeRecord]:
+    def between(self, begin: int, end: int) -> tuple[EpisodeRecord, ...]:
         """The alarms that started in (begin, end]."""
-        return (one for one in self.records if begin < one.start <= end)
+        return self.records[bisect_right(self._starts, begin) : bisect_right(self._starts, end)]
 
     def sounding(self, begin: int, end: int) -> Iterator[EpisodeRecord]:
         """The alarms that sounded at some time in (begin, end]."""
-        return (one for one in self.records if one.start <= end and one.end > begin)
+        started = self.records[: bisect_right(self._starts, end)]
+        return (one for one in started if one.end > begin)
 
 
 def _with_lost_ends(ordered: list[EpisodeRecord]) -> Iterator[EpisodeRecord]:

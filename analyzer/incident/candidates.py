@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from analyzer.incident import levers
@@ -31,14 +30,17 @@ _TYPES, _DEVICES = 4, 2
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One change: its dose, the facts with it, and the ids of the alarms that it hides."""
+    """One change: its dose, and what differs with it."""
 
     dose: Mapping[str, Any]
-    facts: Callable[[], Facts]
     hidden: tuple[str, ...] = ()
-    refused: str = ""
+    """The ids of the alarms that it hides."""
     beds: Mapping[str, str] = field(default_factory=dict)
     """The new clinician of each bed."""
+    delayed: tuple[EpisodeRecord, ...] = ()
+    """The alarms that sound `delay` (ms) late; the shorter ones among them are hidden."""
+    delay: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +61,10 @@ class Place:
     def on_duty(self) -> dict[str, list[str]]:
         return clinicians_on_duty(self.base.facts, self.base.question.unit, self.moment)
 
-    def moved(self, beds: Mapping[str, str], facts: Facts | None = None) -> Facts:
+    def moved(self, beds: Mapping[str, str], facts: Facts) -> Facts:
         """The facts with beds assigned to others."""
-        facts = self.base.facts if facts is None else facts
         since = self.moment - AHEAD
         return levers.moved(facts, self.base.question.unit, beds, since, self.moment)
-
-    def given(self, dose: Mapping[str, Any], beds: Mapping[str, str]) -> Candidate:
-        return Candidate(dose, partial(self.moved, beds), beds=beds)
-
-    def hiding(self, dose: Mapping[str, Any], hidden: list[str]) -> Candidate:
-        facts = partial(levers.without, self.base.facts, hidden)
-        return Candidate(dose, facts, tuple(hidden))
 
     def alarms_of(self, clinician: str) -> int:
         return sum(clinician in one.clinicians for one in self.base.alarms.between(*self.near))
@@ -95,8 +89,8 @@ def _delays(place: Place) -> Iterator[Candidate]:
     for delay in levers.DELAYS:
         for wanted, alarms in chosen:
             hidden = [one.alarm_id for one in alarms if one.end - one.start <= delay]
-            facts = partial(levers.delayed, place.base.facts, alarms, delay)
-            yield Candidate({"type": wanted, "seconds": delay // SECOND}, facts, tuple(hidden))
+            dose = {"type": wanted, "seconds": delay // SECOND}
+            yield Candidate(dose, tuple(hidden), delayed=tuple(alarms), delay=delay)
 
 
 def _limits(place: Place) -> Iterator[Candidate]:
@@ -107,23 +101,23 @@ def _limits(place: Place) -> Iterator[Candidate]:
             dose = {"type": wanted, "limit": limit}
             if hidden is None:
                 refused = "more sensitive than a limit that was in force"
-                yield Candidate(dose, lambda: place.base.facts, refused=refused)
+                yield Candidate(dose, refused=refused)
             else:
-                yield place.hiding(dose, hidden)
+                yield Candidate(dose, tuple(hidden))
 
 
 def _hold_offs(place: Place) -> Iterator[Candidate]:
     for wanted, alarms in place.types():
         for hold_off in levers.HOLD_OFFS:
             if hidden := levers.held_off(alarms, hold_off):
-                yield place.hiding({"type": wanted, "seconds": hold_off // SECOND}, hidden)
+                yield Candidate({"type": wanted, "seconds": hold_off // SECOND}, tuple(hidden))
 
 
 def _priorities(place: Place) -> Iterator[Candidate]:
     """Low-priority alarms of a type sound only at the bed."""
     for wanted, alarms in place.types():
         if hidden := [one.alarm_id for one in alarms if one.priority == "low"]:
-            yield place.hiding({"type": wanted, "priority": "info"}, hidden)
+            yield Candidate({"type": wanted, "priority": "info"}, tuple(hidden))
 
 
 def _devices(place: Place) -> Iterator[Candidate]:
@@ -135,7 +129,7 @@ def _devices(place: Place) -> Iterator[Candidate]:
     alarms = place.base.alarms
     for device in levers.most(alarms, technical, *place.near, _DEVICES):
         hidden = [one.alarm_id for one in alarms.records if technical(one) == device]
-        yield place.hiding({"device_id": device}, hidden)
+        yield Candidate({"device_id": device}, tuple(hidden))
 
 
 def _beds(place: Place) -> Iterator[Candidate]:
@@ -151,7 +145,7 @@ def _beds(place: Place) -> Iterator[Candidate]:
     busiest = sorted(own, key=lambda bed: (-place.alarms_at(bed), bed))
     for taker in colleagues[:3]:
         for bed in busiest[:3]:
-            yield place.given({"bed": bed, "from": giver, "to": taker}, {bed: taker})
+            yield Candidate({"bed": bed, "from": giver, "to": taker}, beds={bed: taker})
 
 
 def _staff(place: Place) -> Iterator[Candidate]:
@@ -159,7 +153,7 @@ def _staff(place: Place) -> Iterator[Candidate]:
     on_duty = place.on_duty()
     for count in (1, 2):
         if beds := _shared_out(place, on_duty, count):
-            yield place.given({"clinicians": count, "beds": sorted(beds)}, beds)
+            yield Candidate({"clinicians": count, "beds": sorted(beds)}, beds=beds)
 
 
 def _shared_out(place: Place, on_duty: Mapping[str, list[str]], count: int) -> dict[str, str]:
@@ -200,7 +194,7 @@ def _ratio(place: Place) -> Iterator[Candidate]:
             counts[taker] = 0
         counts[taker] += 1
         moves[bed] = taker
-    yield place.given({"beds_per_clinician": most, "clinicians_added": added}, moves)
+    yield Candidate({"beds_per_clinician": most, "clinicians_added": added}, beds=moves)
 
 
 _TRIED: dict[Lever, Callable[[Place], Iterator[Candidate]]] = {

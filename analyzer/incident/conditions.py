@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
+from typing import Any
 
+from analyzer.arrays import Numbers
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.facts import Facts, PlainEngine
 from analyzer.incident.question import Question
@@ -92,51 +94,50 @@ def _minute(
     whole: Mapping[str, bool],
 ) -> Minute:
     is_there, answers = known.is_seen(moment), known.responses.recorded
+    staffed = known.assignments.recorded
+    seen = [is_there and whole[window] for window in burdens.windows]
     unit: dict[str, float | None] = {}
     units = burdens.units
     for row, name in enumerate(units.unit):
         if (units.facility[row], name) != (question.facility, question.unit):
             continue
-        staffed = known.assignments.recorded
+        counts, ratios = units.alarms[row].tolist(), _ratios(units.classified[row], policy)
+        unassigned, chattering = units.unassigned[row].tolist(), units.chattering[row].tolist()
         for number, window in enumerate(burdens.windows):
-            seen = is_there and whole[window]
             for rank, priority in enumerate(ALARM_PRIORITIES):
-                count = int(units.alarms[row, number, rank])
-                unit[f"alarms_{priority}_{window}"] = count if seen else None
-            unit[f"alarms_{window}"] = int(units.alarms[row, number].sum()) if seen else None
-            ratios = nonactionable_ratios(units.classified[row, number], policy.min_classified)
-            for scope, ratio in zip(SCOPES, ratios.tolist(), strict=True):
-                unit[f"nonactionable_ratio_{scope}_{window}"] = _known(ratio, seen and answers)
+                count = counts[number][rank]
+                unit[f"alarms_{priority}_{window}"] = count if seen[number] else None
+            unit[f"alarms_{window}"] = sum(counts[number]) if seen[number] else None
+            for scope, ratio in zip(SCOPES, ratios[number], strict=True):
+                unit[f"nonactionable_ratio_{scope}_{window}"] = _known(
+                    ratio, seen[number] and answers
+                )
             unit[f"unassigned_alarms_{window}"] = (
-                int(units.unassigned[row, number]) if seen and staffed else None
+                unassigned[number] if seen[number] and staffed else None
             )
-            unit[f"chattering_alarms_{window}"] = (
-                int(units.chattering[row, number]) if seen else None
-            )
+            unit[f"chattering_alarms_{window}"] = chattering[number] if seen[number] else None
         unit["open_alarms"] = int(units.open_alarms[row]) if is_there else None
         unit["stale_alarms"] = int(units.stale_alarms[row]) if is_there else None
         unit["clinicians"] = int(units.clinicians[row]) if staffed else None
         unit["beds"] = int(units.beds[row]) if staffed else None
         unit["overload_state"] = int(units.overload[row]) if is_there and staffed else None
     people = burdens.clinicians
+    alarms, milliseconds = people.alarms.sum(axis=2).tolist(), people.alarm_milliseconds.tolist()
+    protected, flood = people.protected_ratio.tolist(), people.flood_ratio.tolist()
+    of_people = _ratios(people.classified, policy)
     found: dict[str, Figures] = {}
     for row, name in enumerate(people.clinician):
         if people.facility[row] != question.facility or name not in on_duty:
             continue
         own: dict[str, float | None] = {}
         for number, window in enumerate(burdens.windows):
-            seen = is_there and whole[window]
-            own[f"alarms_{window}"] = int(people.alarms[row, number].sum()) if seen else None
-            own[f"alarm_seconds_{window}"] = _known(
-                int(people.alarm_milliseconds[row, number]) / 1000, seen
-            )
-            own[f"protected_ratio_{window}"] = _known(
-                float(people.protected_ratio[row, number]), seen
-            )
-            own[f"flood_ratio_{window}"] = _known(float(people.flood_ratio[row, number]), seen)
-            ratios = nonactionable_ratios(people.classified[row, number], policy.min_classified)
-            for scope, ratio in zip(SCOPES, ratios.tolist(), strict=True):
-                own[f"nonactionable_ratio_{scope}_{window}"] = _known(ratio, seen and answers)
+            is_seen = seen[number]
+            own[f"alarms_{window}"] = alarms[row][number] if is_seen else None
+            own[f"alarm_seconds_{window}"] = _known(milliseconds[row][number] / 1000, is_seen)
+            own[f"protected_ratio_{window}"] = _known(protected[row][number], is_seen)
+            own[f"flood_ratio_{window}"] = _known(flood[row][number], is_seen)
+            for scope, ratio in zip(SCOPES, of_people[row][number], strict=True):
+                own[f"nonactionable_ratio_{scope}_{window}"] = _known(ratio, is_seen and answers)
         own["beds"] = int(people.beds[row])
         own["acuity"] = _known(float(people.acuity[row]), True)
         state, beds = int(people.overload[row]), int(people.beds[row])
@@ -144,6 +145,12 @@ def _minute(
         own |= of_clinicians(name, moment, state, beds)
         found[name] = own
     return Minute(moment, unit, dict(sorted(found.items())))
+
+
+def _ratios(classified: Numbers, policy: Policy) -> list[Any]:
+    """`nonactionable_ratios` as nested lists, which are faster to read one by one than arrays."""
+    found: list[Any] = nonactionable_ratios(classified, policy.min_classified).tolist()
+    return found
 
 
 def clinicians_on_duty(facts: Facts, unit: str, moment: int) -> dict[str, list[str]]:

@@ -8,11 +8,11 @@ condition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from analyzer.incident import levers
 from analyzer.incident.absence import (
     Answers,
     fallen_silent,
@@ -23,11 +23,11 @@ from analyzer.incident.absence import (
 from analyzer.incident.answer import VERDICTS, Counterfactual, Kind, Lever, Verdict
 from analyzer.incident.candidates import LEVERS, Candidate, Place, candidates
 from analyzer.incident.completeness import Completeness
-from analyzer.incident.facts import Facts
 from analyzer.incident.figures import History
 from analyzer.incident.relevant import concerning
 from analyzer.model.overload import NORMAL, STATES, Change
 from analyzer.model.policy import HOUR, MINUTE, SECOND
+from analyzer.overload.variation import Variation
 
 RUN_IN = 3 * HOUR
 """Facts from this long before the window are used (ms). States are evaluated from an hour later,
@@ -130,6 +130,8 @@ class _Trials:
     actionable: frozenset[str]
     important: frozenset[str]
     """Actionable alarms of high priority."""
+    _restated: Set[str]
+    """Alarms whose delay may change more than their start."""
     _after: dict[str, _States] = field(default_factory=dict)
 
     @classmethod
@@ -140,17 +142,34 @@ class _Trials:
             _states(base.changes, base),
             frozenset(one.alarm_id for one in needed),
             frozenset(one.alarm_id for one in needed if one.priority == "high"),
+            base.facts.restated(),
         )
 
     def after(self, lever: Lever, tried: Candidate, place: Place) -> _States:
         """The states with a change."""
+        if not (tried.hidden or tried.beds or tried.delayed):
+            return self.before
         key = repr((lever, tried.dose, tried.beds and place.moment))
         if key not in self._after:
-            engine = tried.facts().engine(self.base.policy, self.base.question.begin - RUN_IN)
-            engine.advance(self.base.question.at)
-            changes = [one.change for one in engine.emit_changes() if not one.retracted]
-            self._after[key] = _states(changes, self.base)
+            self._after[key] = _states(self._changes(tried, place), self.base)
         return self._after[key]
+
+    def _changes(self, tried: Candidate, place: Place) -> Iterable[Change]:
+        base, hidden = self.base, set(tried.hidden)
+        facility = base.question.facility
+        late = [one.alarm_id for one in tried.delayed if one.alarm_id not in hidden]
+        if self._restated.isdisjoint(late) and base.engine.can_delay(facility, late):
+            roster = place.moved(tried.beds, base.facts).assignments if tried.beds else None
+            columns = None if roster is None else tuple(roster.values())
+            return base.engine.changes_with(
+                Variation(facility, tried.hidden, late, tried.delay, columns)
+            )
+        facts = levers.delayed(base.facts, tried.delayed, tried.delay)
+        if tried.beds:
+            facts = place.moved(tried.beds, facts)
+        engine = facts.engine(base.policy, base.question.begin - RUN_IN)
+        engine.advance(base.question.at)
+        return [one.change for one in engine.emit_changes()]
 
 
 # --- verdicts
@@ -179,16 +198,11 @@ def _together(
             if not of_beds.beds or of_alarms.beds:
                 continue
             dose = {**first.dose, "and": {"lever": second.lever, **second.dose}}
-            facts = partial(_both, place, of_beds, of_alarms)
-            both = Candidate(dose, facts, of_alarms.hidden, beds=of_beds.beds)
+            both = replace(of_alarms, dose=dose, beds=of_beds.beds)
             found = _judged(first.lever, both, trials, condition, place)
             if found.verdict == "prevented":
                 yield found
                 return
-
-
-def _both(place: Place, of_beds: Candidate, of_alarms: Candidate) -> Facts:
-    return place.moved(of_beds.beds, of_alarms.facts())
 
 
 def _judged(

@@ -7,11 +7,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from analyzer.engine import Engine
 from analyzer.model.facts import FACT_TYPES, TOPICS, Topic
+from analyzer.model.overload import Change
 from analyzer.model.policy import Policy
+from analyzer.overload.variation import Variation, can_delay, varied_changes
 from analyzer.pipeline.pending import Columns
 
 _IN_ORDER: tuple[Topic, ...] = ("assignments", "alarms", "responses", "labels")
@@ -29,6 +32,14 @@ class PlainEngine(Engine):
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy, evicts=False)
         self._state.explains = False
+
+    def changes_with(self, variation: Variation) -> list[Change]:
+        """The changes of states up to now with a variation of the facts."""
+        return varied_changes(self._state, variation)
+
+    def can_delay(self, facility: str, alarm_ids: Sequence[str]) -> bool:
+        """Whether these alarms can be delayed in a variation."""
+        return can_delay(self._state, facility, alarm_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ class Facts:
             for name, at in zip(table["facility"], table["at"], strict=True)
         )
 
-    def engine(self, policy: Policy, since: int | None = None) -> Engine:
+    def engine(self, policy: Policy, since: int | None = None) -> PlainEngine:
         """An engine that has taken these facts as complete history. It keeps all of them, and
         does not work out what could relieve somebody.
 
@@ -96,6 +107,18 @@ class Facts:
             engine.begin_at(since)
         return engine
 
+    def restated(self) -> set[str]:
+        """The ids of alarms whose events differ in where they are or what they are about."""
+        alarms = self.alarms
+        names = ("unit", "bed", "device_id", "device_type", "source", "code", "kind")
+        about = zip(*(alarms[name] for name in names), strict=True)
+        first: dict[str, tuple[Any, ...]] = {}
+        return {
+            name
+            for name, one in zip(alarms["alarm_id"], about, strict=True)
+            if first.setdefault(name, one) != one
+        }
+
     def feed(self, engine: Engine, after: int, until: int) -> None:
         """Have an engine take the facts with `at` in (after, until] (ms), as complete history."""
         for topic in _IN_ORDER:
@@ -107,7 +130,10 @@ class Facts:
 
 def chosen(table: Table, rows: Sequence[int]) -> Table:
     """Some rows of a table, in the order given."""
-    return {name: [column[row] for row in rows] for name, column in table.items()}
+    if len(rows) < 2:  # `itemgetter` gives no tuple
+        return {name: [column[row] for row in rows] for name, column in table.items()}
+    of_rows = itemgetter(*rows)
+    return {name: list(of_rows(column)) for name, column in table.items()}
 
 
 def _of(table: Table, facility: str, until: int) -> Table:

@@ -10,11 +10,10 @@ from statistics import median
 
 import numpy as np
 
-from analyzer.engine import Engine
 from analyzer.incident.alarms import Alarms
 from analyzer.incident.completeness import Completeness
 from analyzer.incident.conditions import last_assignments
-from analyzer.incident.facts import Facts
+from analyzer.incident.facts import Facts, PlainEngine
 from analyzer.incident.question import Question
 from analyzer.model.overload import NORMAL, STATES, Change
 from analyzer.model.policy import HOUR, MINUTE, STALE, Policy
@@ -33,7 +32,7 @@ class History:
     facts: Facts
     question: Question
     policy: Policy
-    engine: Engine
+    engine: PlainEngine
     alarms: Alarms
     changes: tuple[Change, ...]
     _posts: tuple[tuple[int, int | None, str], ...]

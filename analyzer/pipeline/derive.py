@@ -37,8 +37,8 @@ def derive(state: State, rows: Numbers, to_finalise: bool = True) -> None:
     static = table.static[rows]
     was_alarm, team, answer = table.is_alarm[rows], table.team[rows], table.first_response[rows]
     _list(state, rows, statics.bed[static])
-    _attribute(state, rows, statics.bed[static])
-    _answer(state, rows, static)
+    attribute(state, rows, statics.bed[static])
+    set_answer(state, rows, static)
     table.is_alarm[rows] = (table.rank[rows] > 0) & ~statics.advisory[static]
     _mark_dirty(
         state, rows, (was_alarm != table.is_alarm[rows]) | (team != table.team[rows]), answer
@@ -69,7 +69,8 @@ def _list(state: State, rows: Numbers, beds: Codes) -> None:
         state.listing.add(rows[moved], beds[moved])
 
 
-def _attribute(state: State, rows: Numbers, beds: Codes) -> None:
+def attribute(state: State, rows: Numbers, beds: Codes) -> None:
+    """Set the clinicians to whom rows, which are at these beds, are attributed."""
     table, teams = state.table, state.teams
     team = state.roster.teams_at(beds, table.start[rows])
     recipients = table.recipients[rows]
@@ -78,8 +79,8 @@ def _attribute(state: State, rows: Numbers, beds: Codes) -> None:
     table.team[rows] = team
 
 
-def _answer(state: State, rows: Numbers, static: Codes) -> None:
-    """First response, intervention and contributed coverage.
+def set_answer(state: State, rows: Numbers, static: Codes) -> None:
+    """Set first response, intervention and contributed coverage.
 
     Most rows have at most one response, by alarm id, and are derived in columns. The others go to
     `_answer_apart`.
@@ -108,7 +109,7 @@ def _answer(state: State, rows: Numbers, static: Codes) -> None:
 
 
 def _answer_at_beds(state: State, rows: Numbers, static: Codes) -> Flags:
-    """`_answer` for rows with at most one response by alarm id, and some at their beds, if many
+    """`set_answer` for rows with at most one response by alarm id, and some at their beds, if many
     rows share a bed. Returns which rows are derived.
     """
     table, statics = state.table, state.statics
@@ -150,7 +151,7 @@ def _following(times: list[int], since: Numbers) -> Numbers:
 def _answer_apart(
     state: State, rows: Numbers, static: Codes, by_bed: npt.NDArray[np.bool_]
 ) -> None:
-    """`_answer` for rows that may have more than one response, or contribute coverage."""
+    """`set_answer` for rows that may have more than one response, or contribute coverage."""
     table, statics, policy = state.table, state.statics, state.policy
     responses, contributions = table.responses, table.contributions
     horizon, intervening = policy.horizon, frozenset(INTERVENING)
