@@ -85,7 +85,7 @@ def board() -> Board:
             figure(
                 "Chattering",
                 "Alarms that are at least the third of one device, source and code within 60 s. "
-                "ISA-18.2: none.",
+                "The target of ISA-18.2 is none.",
                 of_now(f"sum({promql.unit('chattering_alarms', _windowed())})"),
                 steps=SOME_ELEVATED,
             ),
@@ -94,8 +94,8 @@ def board() -> Board:
             3,
             figure(
                 "Fleeting",
-                "Alarms shorter than 15 s (policy.fleeting). ISA-18.2: none. A 14 s delay "
-                "removes half of the ignored or ineffective alarms (Goerges 2009).",
+                "Alarms shorter than 15 s (policy.fleeting). The target of ISA-18.2 is none. A "
+                "14 s delay removes half of the ignored or ineffective alarms (Goerges 2009).",
                 of_now(f"sum({promql.unit('fleeting_alarms', _windowed())})"),
                 steps=SOME_ELEVATED,
             ),

@@ -29,9 +29,9 @@ from grafana.queries import of_now, query
 
 _EXPOSURE: Steps = ((None, GREEN, "0-29"), (30, SKY, "30-79"), (80, ORANGE, "80+"))
 _EXPOSURE_SOURCE = (
-    "Non-actionable alarms of 120 min, without technical ones, in the bands of Bonafide 2015 "
-    "(0-29, 30-79, 80 and more). It measures noise and is no proof of harm: Bonafide 2017 found "
-    "no association."
+    "Non-actionable alarms of the last 120 min, technical alarms excluded, in the bands of "
+    "Bonafide 2015 (0-29, 30-79, 80 and more). It measures noise and is no proof of harm: "
+    "Bonafide 2017 found no association."
 )
 _LOADS: Steps = (
     (None, GREEN, "recommended"),
@@ -123,7 +123,8 @@ def board() -> Board:
             4,
             figure(
                 "Protected time",
-                "Of the last hour; below which it is elevated in this unit. " + PROTECTED_SOURCE,
+                "Share of the last hour, and the limit below which the state is elevated in this "
+                f"unit. {PROTECTED_SOURCE}",
                 of_now(_one("protected_ratio", ', window="1h"'), "A", "now"),
                 of_now(
                     promql.policy_limit("protected_1h", "elevated", "enter", UNIT), "B", "elevated"
@@ -150,7 +151,7 @@ def board() -> Board:
             12,
             curves(
                 "Alarms in 10 min",
-                f"{POLICY_SOURCE} About two are the most that is manageable (ISA-18.2-2016).",
+                f"{POLICY_SOURCE} At most about 2 are manageable (ISA-18.2-2016).",
                 query(
                     promql.within_shift(
                         "sum by (facility, clinician) "

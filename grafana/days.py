@@ -10,8 +10,8 @@ from grafana.panels import curves
 from grafana.queries import query
 
 PER_BED = (
-    "Alarms of 24 h per bed: those of two windows of 12 h, over the beds that were assigned, on "
-    "average of the 24 h. Drew 2014: 187 audible alarms per bed and day in five ICUs."
+    "Alarms of 24 h (two windows of 12 h), divided by the average number of assigned beds. Drew "
+    "2014: 187 audible alarms per bed and day in five ICUs."
 )
 
 
@@ -19,7 +19,7 @@ def per_bed(where: str) -> timeseries.Panel:
     """Alarms per bed and day. `where`: the label matchers of the board's units."""
     return curves(
         "Alarms per bed and day",
-        f"One bar for each day of two weeks, from midnight. {PER_BED}",
+        f"One bar per day of the last two weeks, from midnight. {PER_BED}",
         query(promql.per_bed_and_day(where, later=24), "alarms per bed", interval="1d"),
         colours={"alarms per bed": BLUE},
         bars=True,
@@ -31,9 +31,9 @@ def first_responses(where: str) -> heatmap.Panel:
     """Times to the first response, as a heat map."""
     return heatmaps.spread(
         "Time to the first response",
-        "How many alarms had their first response within which time, in steps of at least "
-        "30 min: a row for each range of times, up to the number at its left. Alarms "
-        "without a response are left out.",
+        "Number of alarms by time to the first response, in steps of at least 30 min. Each row is "
+        "a range of response times, up to the number at its left. Alarms without a response are "
+        "left out.",
         promql.responses(where),
         empty="No response to any alarm in this time, or no response feed",
     )

@@ -22,7 +22,10 @@ from grafana.queries import of_now, query
 from grafana.tables import Column, grid
 
 EMPTY = "No hour of this time is known, or too few clinicians were on duty"
-_HOURS = "Of whole hours with enough clinicians on duty, or with none that is known."
+_HOURS = (
+    "Counts full hours only, and only those with enough clinicians on duty (privacy) or with none "
+    "on record."
+)
 _SHOWN = "unit:alarm_fatigue_shown:hour"
 
 
@@ -75,8 +78,8 @@ _NUMBERS = (
         "Alarms per bed and day",
         per_bed,
         "none",
-        "Alarms at beds that somebody was assigned to, over the time that beds were. Drew 2014: "
-        "187 audible alarms per bed and day in five ICUs.",
+        "Alarms at assigned beds, divided by the time for which beds were assigned. Drew 2014: 187 "
+        "audible alarms per bed and day in five ICUs.",
     ),
     (
         "Non-actionable share",
@@ -106,8 +109,8 @@ def board() -> Board:
     one = Board(
         HISTORY,
         "History",
-        "Units over weeks and months: is it better than before, at which hours is it worst, how do "
-        "day and night differ. From hourly totals, which Prometheus can keep for years.",
+        "Units over weeks and months: the trend, the worst hours, and day compared with night. It "
+        "is drawn from hourly totals, which Prometheus can keep for years.",
         [facility(several=True, of=_SHOWN), unit(several=True, of=_SHOWN)],
         [CHANGED_IN_HOUR, CHANGE_RECORDS],
         since="now-28d",
@@ -121,7 +124,7 @@ def board() -> Board:
             9,
             heatmaps.week(
                 "Alarms by weekday and hour",
-                f"Alarms that started in each hour, on average of four weeks. {_HOURS}",
+                f"Alarms that started in each hour, averaged over four weeks. {_HOURS}",
                 # The total of an hour is written in the first minute after it.
                 f"sum(unit:alarm_fatigue_alarms:hour{{{HERE}}} offset -61m)",
                 EMPTY,
@@ -139,7 +142,7 @@ def board() -> Board:
 def _compared(title: str, of: Rate, shown: str, about: str) -> stat.Panel:
     return figure(
         title,
-        f"{about} In the time shown, and in as long a time before it. {_HOURS}",
+        f"{about} In the time range shown, and in the period of equal length before it. {_HOURS}",
         of_now(of("$__range"), "A", "this time"),
         of_now(of("$__range", " offset $__range"), "B", "before"),
         unit=shown,
@@ -151,7 +154,7 @@ def _compared(title: str, of: Rate, shown: str, about: str) -> stat.Panel:
 def _daily(title: str, of: Rate, shown: str, about: str) -> timeseries.Panel:
     return curves(
         f"{title}, by day",
-        f"{about} One bar for each day: the 24 h up to its time. {_HOURS}",
+        f"{about} One bar per day, for the 24 h that end at its time. {_HOURS}",
         query(of("1d"), "by day", interval="1d"),
         unit=shown,
         colours={"by day": BLUE},
@@ -168,7 +171,7 @@ def _stacked(title: str, label: str, colours: Mapping[str, str]) -> timeseries.P
         queries.append(query(f"sum({of})", word(name), ref, interval="1d"))
     return curves(
         title,
-        f"{about if label == 'class' else ''}One bar for each day: the 24 h up to its time. "
+        f"{about if label == 'class' else ''}One bar per day, for the 24 h that end at its time. "
         f"{_HOURS}",
         *queries,
         colours={word(name): colour for name, colour in colours.items()},

@@ -107,7 +107,7 @@ def board() -> Board:
             3,
             figure(
                 "Data age",
-                f"{AGE_SOURCE} Of several facilities, the oldest.",
+                f"{AGE_SOURCE} If several facilities are chosen, the oldest is shown.",
                 of_now(
                     "time() - min(max by (facility) "
                     f"(alarm_fatigue_watermark_timestamp_seconds{{{FACILITY}}}))"

@@ -114,9 +114,9 @@ def add_to(one: Board) -> None:
             9,
             heatmaps.week(
                 "Alarms by weekday and hour",
-                "Alarms that started in each hour, on average of four weeks; as known at the end "
-                "of the hour. A row that stands out calls for a look at routines of that hour, "
-                "a column at the staffing of that day.",
+                "Alarms that started in each hour, averaged over four weeks; as known at the end "
+                "of the hour. If a row stands out, review the routines of that hour; if a column "
+                "does, the staffing of that day.",
                 promql.in_hour_from(HERE),
             ),
         ),

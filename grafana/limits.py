@@ -75,16 +75,16 @@ RATE_10M: Steps = (
 )
 RATE_SOURCE = (
     "ISA-18.2-2016, for one operating position (here: one clinician on duty): about 1 alarm in "
-    "10 min is very likely acceptable, and about 2 are the most that is manageable. A flood "
-    "begins above 10 and ends below 5."
+    "10 min is very likely acceptable, and about 2 is the maximum manageable. A flood begins "
+    "above 10 and ends below 5."
 )
 RATE_LINES = (
-    Line("most manageable: 2 (ISA-18.2)", "vector(2)", ORANGE),
+    Line("maximum manageable: 2 (ISA-18.2)", "vector(2)", ORANGE),
     Line("flood begins above 10 (ISA-18.2)", "vector(10)", VERMILION),
 )
 PROTECTED_SOURCE = (
     "Protected time is the share of duty in stretches of 5 min or more without a new alarm. "
-    "Its limits are set in policy.overload (our own by default, as no limit is published)."
+    "Its limits are set in policy.overload. No limit is published; the defaults are our own."
 )
 BEDS_SOURCE = (
     "The limit is set in policy.overload, for all units or for one. By default it is 8: with more "
@@ -139,9 +139,9 @@ AGE: Steps = (
     (600 + MORE, VERMILION, "old"),
 )
 AGE_SOURCE = (
-    "Time since the latest accepted alarm event. It also grows in a quiet hospital; Pipeline "
-    "health shows which it is. Above 60 s the worker may be behind (see its /ready). Above 10 "
-    "min, new events may be rejected as late (policy.allowed_lateness)."
+    "Time since the latest accepted alarm event. It also grows while a hospital is quiet; the "
+    "board Pipeline health shows the cause. Above 60 s the worker may be behind (see its /ready). "
+    "Above 10 min, new events may be rejected as late (policy.allowed_lateness)."
 )
 
 

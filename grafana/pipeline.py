@@ -65,7 +65,7 @@ def board() -> Board:
             4,
             figure(
                 "Age of the data",
-                f"{AGE_SOURCE} Of several facilities, the oldest.",
+                f"{AGE_SOURCE} If several facilities are chosen, the oldest is shown.",
                 of_now(
                     "time() - min(max by (facility) "
                     '(alarm_fatigue_watermark_timestamp_seconds{facility=~"$facility"}))'
@@ -133,7 +133,7 @@ def board() -> Board:
             ),
         ),
     )
-    one.heading("Currency and completeness")
+    one.heading("Freshness and completeness")
     one.line(
         6,
         (
@@ -163,7 +163,7 @@ def board() -> Board:
         (
             5,
             figure(
-                "Held by a transaction",
+                "Blocked by a transaction",
                 "The longest wait of any partition. A producer left a transaction open; records "
                 "sent since then are not counted yet (runbook TransactionOpen).",
                 of_now("max(alarm_fatigue_consumer_held_back_seconds)"),
@@ -228,8 +228,8 @@ def board() -> Board:
             grid(
                 "Device clocks",
                 "Event time minus record timestamp, by device type: the median over 10 min. An "
-                "offset with a small spread is a wrong clock. A wide spread is a gateway that "
-                "stores and forwards.",
+                "offset with a small spread is a wrong clock. A wide spread points to a "
+                "store-and-forward gateway.",
                 Column("Facility", label="facility"),
                 Column("Device type", label="device_type"),
                 Column(

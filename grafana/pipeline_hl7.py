@@ -33,7 +33,7 @@ def add_to(one: Board) -> None:
             3,
             figure(
                 "HL7 not kept",
-                "Messages per second that Kafka did not keep; gateways send them again.",
+                "Messages per second that Kafka did not store; gateways send them again.",
                 of_now(
                     'sum(rate(alarm_fatigue_hl7_received_total{answer="again"}[$__rate_interval]))'
                 ),
@@ -84,8 +84,8 @@ def add_to(one: Board) -> None:
         (
             6,
             grid(
-                "Codes of no nomenclature",
-                "The 20 most frequent event codes that no profile names.",
+                "Unknown event codes",
+                "The 20 most frequent event codes that are in no nomenclature and no profile.",
                 Column("Sender", label="sender"),
                 Column("Code", label="code"),
                 Column(

@@ -114,8 +114,8 @@ def board() -> Board:
             5,
             figure(
                 "Protected time",
-                "Average of the clinicians on duty, last hour; below which it is elevated, and "
-                f"overloaded. {PROTECTED_SOURCE}",
+                "Average of the clinicians on duty over the last hour, and the limits below which "
+                f"the unit is elevated and overloaded. {PROTECTED_SOURCE}",
                 of_now(promql.protected(HERE), "A", "now"),
                 of_now(
                     promql.policy_limit("protected_1h", "elevated", "enter", HERE), "B", "elevated"
@@ -344,8 +344,8 @@ def board() -> Board:
                 "Assignments",
                 "The current load of each assignment. A pseudonym links to its board. The table "
                 "is never sorted by load: it compares beds and limits, not people. "
-                f"{STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of 120 min "
-                "(Bonafide 2015); it is no proof of harm.",
+                f"{STATES_SOURCE} {PROTECTED_SOURCE} Exposure: non-actionable alarms of the last "
+                "120 min (Bonafide 2015); it is no proof of harm.",
                 Column(
                     "Clinician",
                     label="clinician",

@@ -14,7 +14,7 @@ def add_to(one: Board) -> None:
             9,
             heatmaps.week(
                 "Alarms by weekday and hour",
-                "Alarms that started in each hour, on average of four weeks; as known at the end "
+                "Alarms that started in each hour, averaged over four weeks; as known at the end "
                 "of the hour. Compare with the unit's rounds, admissions and shift changes.",
                 promql.in_hour_from(HERE),
             ),
