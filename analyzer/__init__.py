@@ -1,15 +1,15 @@
-"""The analyzer: how much alarms burden the people who must answer them, and what to do about it.
+"""The analyzer: measures the load of alarms on the people who must respond, and what reduces it.
 
 It is pure: no Kafka, no clock, no files, no environment. Times are arguments. `Engine` holds the
-facilities of one partition, and is all that the worker needs. The rooms, from the bottom up (each
-imports only from those above it in this list):
+facilities of one partition, and is all that the worker needs. The packages and modules, from the
+bottom up (each imports only from those above it in this list):
 
     arrays, times   types of numpy arrays; the times that mean "never" and "still open"
     model           facts, episodes and the policy: values, without state
     columns         growable columns, interned names, seen ids, packed strings, segments
     stats           shares and bounds with their confidence limits
     pipeline        the path of a fact: admission, pending, fold, derive, finalise, evict, compact;
-                    and the state it leads through, with its storage in shards
+                    and the state that results from it, with its storage in shards
     windows         what alarms add up to in sliding windows, one statistic a module
     overload        the states of clinicians and units, their reasons, relief and history
     findings        which alarm types to fix first, and how
@@ -18,8 +18,9 @@ imports only from those above it in this list):
     engine          one partition of all this
     front           the names that can be imported from `analyzer`
 
-Code outside the analyzer imports from `analyzer` or from a room, never from a room's modules. What
-is imported from `analyzer` is loaded then, so that a room by itself starts fast.
+Code outside the analyzer imports from `analyzer` or from one of its packages, never from a module
+inside a package. `analyzer` loads a name only when it is imported, so that a program that needs one
+package starts fast.
 """
 
 from importlib import import_module

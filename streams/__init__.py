@@ -1,4 +1,4 @@
-"""Everything that touches the world: Kafka, files, clocks, Prometheus, the command line."""
+"""All input and output: Kafka, files, clocks, Prometheus and the command line."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -44,10 +44,10 @@ def imports(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
                     yield node.module
 
 
-def room(module: str) -> str:
+def subpackage(module: str) -> str:
     """The package of a module, such as `analyzer.windows`; a module of the top level is its own.
 
-    >>> room("analyzer.windows.burden"), room("analyzer.engine")
+    >>> subpackage("analyzer.windows.burden"), subpackage("analyzer.engine")
     ('analyzer.windows', 'analyzer.engine')
     """
     return ".".join(module.split(".")[:2])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages import PRODUCT, cycles, imports, modules, parsed, room
+from tests.packages import PRODUCT, cycles, imports, modules, parsed, subpackage
 
 ROOT = Path(__file__).parents[1]
 ANALYZER = sorted((ROOT / "analyzer").rglob("*.py"))
@@ -97,17 +97,17 @@ LEVELS = {
         {"cli"},
     ],
 }
-"""The rooms of each package from the lowest level up. A room imports rooms of lower levels only."""
+"""The subpackages of each package by level, the lowest first; each imports lower levels only."""
 
 
 @pytest.mark.parametrize("top", PRODUCT)
-def test_rooms_import_lower_rooms_only(top: str) -> None:
+def test_subpackages_import_from_lower_levels_only(top: str) -> None:
     level = {name: number for number, names in enumerate(LEVELS[top]) for name in names}
     known = modules(top)
     for module, path in known.items():
         for target in imports(path, known):
-            if "." in module and "." in target and room(module) != room(target):
-                mine, other = (room(one).split(".")[1] for one in (module, target))
+            if "." in module and "." in target and subpackage(module) != subpackage(target):
+                mine, other = (subpackage(one).split(".")[1] for one in (module, target))
                 assert level[other] < level[mine], f"{module} imports {target}"
 
 

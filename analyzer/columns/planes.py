@@ -1,4 +1,4 @@
-"""Byte planes: how columns are stored."""
+"""Byte planes: the format in which columns are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forgotten: what findings rest on, of alarms that are no longer held.
+"""Forgotten: what findings need of alarms that are no longer held.
 
 Of a long recording, the engine holds only the alarms of the last hours. Of those that it forgets
 before, some 50 bytes each stay here, so that findings can be about all of it.

@@ -1,4 +1,4 @@
-"""Control: forgets the facts of a facility and topic, all of them, those after a given time, or
+"""Control: forgets the facts of a facility and topic: all of them, those after a given time, or
 what they say of one clinician.
 
 A clock that runs ahead advances the watermark of its topic, and correct facts are then refused as

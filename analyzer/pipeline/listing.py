@@ -1,4 +1,4 @@
-"""Listing: the rows of the table by bed, and which of them a given time concerns."""
+"""Listing: the rows of the table by bed, and which of them a fact at a given time affects."""
 
 from __future__ import annotations
 

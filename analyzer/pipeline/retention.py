@@ -1,4 +1,4 @@
-"""Retention: evicts all behind the horizon but open alarms and assignments in force."""
+"""Retention: evicts facts older than the horizon, except open alarms and assignments in force."""
 
 from __future__ import annotations
 

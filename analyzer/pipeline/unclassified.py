@@ -1,4 +1,4 @@
-"""Unclassified: the final alarms of class `unknown`, for when their unit gets coverage."""
+"""Unclassified: the final alarms of class `unknown`, to be classified again with new coverage."""
 
 from __future__ import annotations
 

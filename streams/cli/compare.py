@@ -67,7 +67,10 @@ def compare(
         ),
     ] = None,
     days: Annotated[
-        int, typer.Option("--days", min=3, max=366, help="Most days to compare on each side.")
+        int,
+        typer.Option(
+            "--days", min=3, max=366, help="Maximum number of days to compare on each side."
+        ),
     ] = MOST_DAYS,
     confidence: Annotated[
         str, typer.Option("--confidence", help="Confidence in percent, two-sided.")

@@ -53,7 +53,7 @@ def demo(
     seed: Annotated[
         int,
         typer.Option(
-            "--seed", min=0, help="Seed of the simulation; another seed is another hospital."
+            "--seed", min=0, help="Seed of the simulation; another seed gives another hospital."
         ),
     ] = 1,
     port: Annotated[
@@ -89,10 +89,11 @@ def demo(
     in the page takes it. The end of the overload is reported after some 15 min. This needs
     Prometheus and Alertmanager.
 
-    Example: alarm-fatigue demo --speed 120 --for 5m
+    With --hl7, the records of the day before are in Kafka already. From then on, alarms arrive as
+    HL7, as do silences, pauses and acknowledgements. The roster, other responses and verdicts do
+    not.
 
-    With --hl7, the day before is in Kafka already. Then all alarms, and that somebody silenced,
-    paused or acknowledged them, come as HL7; the roster, other responses and verdicts do not.
+    Example: alarm-fatigue demo --speed 120 --for 5m
 
     Example: alarm-fatigue demo --page
 

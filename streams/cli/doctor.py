@@ -39,14 +39,16 @@ def doctor(
     most: Annotated[
         int,
         typer.Option(
-            "--most", min=1, help="With --broker: the latest records of each partition to read."
+            "--most",
+            min=1,
+            help="With --broker: how many of the latest records to read of each partition.",
         ),
     ] = _MOST,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     config: Config = None,
 ) -> None:
-    """Tell what the facts are good for: what is missing, odd or late, and which figures will be
-    unknown.
+    """Report what the facts can be used for: what is missing, odd or late, and which figures will
+    be unknown.
 
     Reads files, or with --broker the latest records of the input topics. Nothing is changed.
 

@@ -26,7 +26,7 @@ def healthy(
         str, typer.Option("--timeout", metavar="DURATION", help="Longest wait for the answer.")
     ] = "4s",
 ) -> None:
-    """Tell whether the worker on this machine is healthy, in one line; for service managers.
+    """Report in one line whether the worker on this machine is healthy; for service managers.
 
     Reads the same settings as the worker: give it the same file and environment. Exits with status
     0 if it is healthy, or with --ready if it is ready, and else with 1. With --port, it can also be

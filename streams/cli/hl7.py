@@ -32,8 +32,8 @@ ProfilesFile = Annotated[
     typer.Option(
         "--profiles",
         metavar="P.yml",
-        help="What is known of the senders: time zones, default priorities, names of units, beds "
-        "and codes. docs/hl7.md has an example.",
+        help="What is known about the senders: time zones, default priorities, names of units, "
+        "beds and codes. docs/hl7.md has an example.",
     ),
 ]
 Strict = Annotated[

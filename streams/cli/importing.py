@@ -30,7 +30,7 @@ def import_(
             "--mapping",
             metavar="MAP.yml",
             help="Which column is which field: a file, or the name of a ready mapping (see --maps)."
-            " Default: columns are called as the fields.",
+            " Default: columns have the names of the fields.",
         ),
     ] = None,
     out: Annotated[

@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "healthy": Later(
         "streams.cli.healthy:healthy",
-        "Tell whether the worker on this machine is healthy, in one line; for service managers.",
+        "Report in one line whether the worker on this machine is healthy; for service managers.",
     ),
     "topics": Later(
         "streams.cli.topics:topics_app", "Create missing topics and check existing ones."
@@ -58,8 +58,8 @@ COMMANDS = {
     ),
     "doctor": Later(
         "streams.cli.doctor:doctor",
-        "Tell what the facts are good for: what is missing, odd or late, and which figures will be "
-        "unknown.",
+        "Report what the facts can be used for: what is missing, odd or late, and which figures "
+        "will be unknown.",
     ),
     "findings": Later(
         "streams.cli.findings:findings",
@@ -107,8 +107,8 @@ COMMANDS = {
     ),
     "report": Later(
         "streams.cli.report:report",
-        "Write the alarm committee's report on a span of days or months, beside the span before "
-        "it.",
+        "Write the alarm committee's report on some days or months, compared with those before "
+        "them.",
     ),
     "rejected": Later(
         "streams.cli.rejected:rejected_app", "List, show or resend rejected records."

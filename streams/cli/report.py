@@ -69,7 +69,7 @@ def report(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Write the alarm committee's report on a span of days or months, beside the span before it.
+    """Write the alarm committee's report on some days or months, compared with those before them.
 
     The page needs nothing beside it, and prints. It holds distributions only: no group of fewer
     clinicians than privacy.smallest_group, nor what would be left of one. docs/report.md shows how

@@ -1,4 +1,4 @@
-"""Without: imports libraries without what they load only for uses that a command does not have."""
+"""Imports libraries without the parts that a command does not use."""
 
 from __future__ import annotations
 

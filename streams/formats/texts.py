@@ -1,4 +1,4 @@
-"""Texts of others on a terminal: what a device, a producer or a server wrote must not steer it."""
+"""Untrusted text on a terminal: what a device, a producer or a server wrote must not control it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 
 def printable(text: str) -> str:
-    """`text` in one line that cannot steer a terminal, nor pretend to be several lines.
+    """`text` in one line that cannot control a terminal or look like several lines.
 
     >>> printable("bed 1\\x1b[2J"), printable("ICU\\nTake this page: no"), printable("90 %")
     ('bed 1\\\\x1b[2J', 'ICU\\\\nTake this page: no', '90 %')

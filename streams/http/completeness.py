@@ -1,4 +1,4 @@
-"""Completeness: no answer comes from half a state.
+"""Completeness: refuses to answer from a state that is incomplete.
 
 While a worker recomputes a partition, only some of its facts are there. Findings, what-ifs,
 incidents and the figures of a unit would then be wrong, and nothing in them would show it. So they

@@ -1,4 +1,4 @@
-"""/take: the page on which whoever was paged takes the page, keeps it or hands it back.
+"""/take: the web page on which somebody who was paged takes the page, keeps it or hands it back.
 
 Plain HTML without scripts, for any phone. GET and HEAD change nothing, because messengers and
 scanners open links on their own; only the buttons do.

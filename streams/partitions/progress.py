@@ -1,4 +1,4 @@
-"""Progress: does a worker that should be making progress make any?
+"""Progress: detects a worker that should be making progress and makes none.
 
 Faust's consumer can stop silently (its issues 175 and 629). A stalled worker shows numbers that
 look valid but are old. A worker counts as stalled in three cases:

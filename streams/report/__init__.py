@@ -1,4 +1,4 @@
-"""The alarm committee's report on a span of the archive, beside the span before it."""
+"""The alarm committee's report on a span of the archive, compared with the span before it."""
 
 from streams.report.building import Hospital, ReportError, report_on
 from streams.report.changes import ChangesError, Made, read_changes

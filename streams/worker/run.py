@@ -1,4 +1,6 @@
-"""Running a worker: check its surroundings, run Faust's worker, and exit with a telling status."""
+"""Running a worker: check its surroundings, run Faust's worker, and exit with a status that names
+the cause.
+"""
 
 from __future__ import annotations
 

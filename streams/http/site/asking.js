@@ -39,7 +39,7 @@ function parsed(text) {
 
 export function explain(error) {
   if (error.status === 401) return "The worker requires a token: reload this page.";
-  if (error.status === 403) return `Not for you: ${error.message}.`;
+  if (error.status === 403) return `Access denied: ${error.message}.`;
   if (error.status === 429) return "Too many invalid tokens came from your address: wait a minute.";
   if (error.status === 503) return `The worker cannot answer yet: ${error.message}.`;
   if (error.status) return `The worker could not answer: ${error.message}.`;
