@@ -42,6 +42,10 @@ REPLAYED = "replayed"
 """Header that holds how often a record was sent again from `rejected`."""
 PATIENCE_SECONDS = 10.0
 """How long a topic whose records do not arrive blocks the others."""
+PAUSED_FETCH_SECONDS = 0.02
+"""Longest wait for fetched records while partitions are paused. The client may hold their records
+already, so that nothing new arrives once they resume.
+"""
 
 
 class Place(NamedTuple):
@@ -180,6 +184,10 @@ class Backlog:
             for place in reading
             if place[1] not in self._lanes or place[0] not in self._lanes[place[1]].waiting
         }
+
+    def fetch_seconds(self, most: float) -> float:
+        """How long a fetch may wait for records: `most`, and less while partitions are paused."""
+        return min(most, PAUSED_FETCH_SECONDS) if self.paused else most
 
     def add(self, slices: Iterable[Slice], reached: Mapping[Place, Reach]) -> None:
         """Add slices of `wanted` places, and how far all places are fetched now."""

@@ -45,10 +45,6 @@ install()
 IDLE_FETCH_MS = 500
 BUSY_FETCH_MS = 10
 """How long the broker waits for something new before it answers a fetch with nothing."""
-PAUSED_FETCH_SECONDS = 0.02
-"""Longest wait for fetched records while partitions are paused. The client may hold their records
-already, so that nothing new arrives once they resume.
-"""
 REBALANCING_SECONDS = 0.01
 """How often the end of a rebalance is checked."""
 SLICES_IN_HAND = 2
@@ -335,10 +331,8 @@ class Consumer(driver.Consumer):
         if one is None:
             known: Any = self.app.names.known
             wanted = self.backlog.wanted((known(topic), number) for topic, number in active)
-            if self.backlog.paused:
-                timeout = min(timeout, PAUSED_FETCH_SECONDS)
             slices, reached = await self._thread.fetch_slices(
-                set(map(self._called, wanted)), timeout, epoch
+                set(map(self._called, wanted)), self.backlog.fetch_seconds(timeout), epoch
             )
             if epoch != self.epoch:
                 return None

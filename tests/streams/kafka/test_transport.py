@@ -28,14 +28,9 @@ from hypothesis import strategies as st
 
 from streams.kafka.fetched import FetchedRecords
 from streams.kafka.security import Connection
-from streams.kafka.slices import Place, Reach, Slice
+from streams.kafka.slices import PAUSED_FETCH_SECONDS, Place, Reach, Slice
 from streams.kafka.state_version import checkpoint_topic
-from streams.kafka.transport import (
-    BUSY_FETCH_MS,
-    IDLE_FETCH_MS,
-    PAUSED_FETCH_SECONDS,
-    SLICES_IN_HAND,
-)
+from streams.kafka.transport import BUSY_FETCH_MS, IDLE_FETCH_MS, SLICES_IN_HAND
 from streams.settings import load
 from streams.worker.app import create_app
 from tests.harness.slices import piece
