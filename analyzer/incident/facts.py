@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from analyzer.engine import Engine
 from analyzer.model.facts import FACT_TYPES, TOPICS, Topic
 from analyzer.model.overload import Change
@@ -41,12 +43,20 @@ class PlainEngine(Engine):
         """Whether these alarms can be delayed in a variation."""
         return can_delay(self._state, facility, alarm_ids)
 
+    def states_begin_at(self, first_alarm: int) -> None:
+        """Have states begin at an alarm (start, ms) that was left out."""
+        facilities = np.arange(len(self._state.facilities.by_number))
+        starts = np.full(len(facilities), first_alarm, dtype=np.int64)
+        self._state.overload.alarms_start(facilities, starts)
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Accepted facts of all topics, each once, ordered by time and id."""
 
     tables: Mapping[Topic, Table]
+    first_alarm: int | None = None
+    """The start (ms) of the facility's first alarm, if alarms may have been left out."""
 
     @classmethod
     def of(cls, parts: Iterable[tuple[Topic, Columns]]) -> Facts:
@@ -98,13 +108,16 @@ class Facts:
         """An engine that has taken these facts as complete history. It keeps all of them, and
         does not work out what could relieve somebody.
 
-        `since` (ms): older facts than this were left out.
+        `since` (ms): older facts than this were left out. States begin at `first_alarm` all the
+        same.
         """
         engine = PlainEngine(policy)
         for topic in _IN_ORDER:
             engine.take(topic, tuple(self.tables[topic].values()), None)
         if since is not None:
             engine.begin_at(since)
+        if since is not None and self.first_alarm is not None:
+            engine.states_begin_at(self.first_alarm)
         return engine
 
     def restated(self) -> set[str]:

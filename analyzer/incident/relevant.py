@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from analyzer.incident.facts import Facts
+from dataclasses import replace
+
+from analyzer.incident.facts import Facts, Table
 from analyzer.incident.question import Question
 
 
@@ -56,10 +58,24 @@ def concerning(facts: Facts, question: Question, since: int) -> Facts:
     kept = set(found.alarms["alarm_id"])
     places = {bed for _, bed in zip(found.alarms["unit"], found.alarms["bed"], strict=True)}
     responses, labels = facts.responses, facts.tables["labels"]
-    return found.where(
+    found = found.where(
         "responses",
         lambda row: (
             responses["at"][row] > since
             and (responses["alarm_id"][row] in kept or responses["bed"][row] in places)
         ),
     ).where("labels", lambda row: labels["alarm_id"][row] in kept)
+    return replace(found, first_alarm=_first_start(alarms))
+
+
+def _first_start(alarms: Table) -> int | None:
+    """When the first alarm that counts started (ms)."""
+    columns = (alarms[name] for name in ("at", "phase", "kind", "priority"))
+    return next(
+        (
+            at
+            for at, phase, kind, priority in zip(*columns, strict=True)
+            if phase != "end" and kind != "advisory" and priority != "info"
+        ),
+        None,
+    )

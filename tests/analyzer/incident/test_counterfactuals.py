@@ -166,3 +166,15 @@ def test_two_changes_together_are_told_only_if_none_alone_suffices() -> None:
     assert oracle.verdict(facts, both.dose["and"]["lever"], second, *told) != "prevented"
     alone = [one for one in found if "and" not in one.dose]
     assert "prevented" not in {one.verdict for one in alone}
+
+
+def test_no_setting_of_alarms_prevents_a_state_that_beds_alone_make() -> None:
+    facts: list[Fact] = [assignment(f"a{n}", "ann", f"{n}", AT - 50 * MINUTE) for n in range(9)]
+    for number in range(40):  # every alarm is shorter than the longest delay
+        facts += alarm(f"x{number}", AT - number * 15 * MINUTE - 7 * MINUTE, 10, bed="0")
+    found = [one for one in tried(facts) if one.lever in ("delay", "hold_off", "limit")]
+    assert {one.condition["at"] for one in found} == {AT - 48 * MINUTE}
+    assert {(one.lever, one.verdict) for one in found if one.lever == "delay"} == {
+        ("delay", "unchanged")
+    }
+    assert "prevented" not in {one.verdict for one in found}
