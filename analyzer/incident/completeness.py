@@ -79,12 +79,15 @@ class Completeness:
         return sum(end - begin for begin, end in self.alarms.gaps) / MINUTE
 
     @property
-    def minutes_of_feed_gaps(self) -> float:
-        """Minutes of the gaps without the time outside of the recording."""
-        return (
-            sum(end - begin - union_of(self.outside, begin, end) for begin, end in self.alarms.gaps)
-            / MINUTE
+    def gaps_of_feed(self) -> Spans:
+        """The gaps without the time outside of the recording."""
+        return tuple(
+            part for begin, end in self.alarms.gaps for part in _uncovered(self.outside, begin, end)
         )
+
+    @property
+    def minutes_of_feed_gaps(self) -> float:
+        return sum(end - begin for begin, end in self.gaps_of_feed) / MINUTE
 
 
 def completeness(

@@ -292,6 +292,8 @@ def _statement(
         return f"{seen}: within the limit."
     if usual is None:
         return f"{seen}: {compared}."
+    if _rarity(one, usual) >= RARE:
+        return f"{seen}: {compared}, but too little to stand out."
     return f"{seen}: {compared}, so no more than usual here."
 
 

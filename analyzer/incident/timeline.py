@@ -124,13 +124,19 @@ def _muted(history: History) -> Iterator[Entry]:
 
 
 def _gaps(history: History, known: Completeness) -> Iterator[Entry]:
-    """Gaps of the feed, with the last alarm before and the first alarm after each."""
-    for begin, end in known.alarms.gaps if known.alarms.recorded else ():
+    """Gaps of the feed, with the last alarm before and the first alarm after each; and the time
+    about which the records cannot tell.
+    """
+    alarms = history.alarms.records
+    for begin, end in known.gaps_of_feed if known.alarms.recorded else ():
         minutes = (end - begin) / MINUTE
         text = f"nothing from the unit's devices for {minutes:.0f} min"
-        before = [one.alarm_id for one in history.alarms.records if one.start <= begin][-1:]
-        after = [one.alarm_id for one in history.alarms.records if one.start >= end][:1]
+        before = [one.alarm_id for one in alarms if one.start <= begin][-1:]
+        after = [one.alarm_id for one in alarms if one.start >= end][:1]
         yield Entry(begin, "gap", text, tuple(dict.fromkeys(before + after)), until=end)
+    for begin, end in known.outside:
+        text = f"not known whether the feed worked: {known.why_outside}"
+        yield Entry(begin, "not_recorded", text, (), until=end)
 
 
 def _dark(known: Completeness) -> Iterator[Entry]:

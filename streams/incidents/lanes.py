@@ -123,9 +123,16 @@ def _box(axis: _Axis, begin: float, end: float, kind: str, title: str, top: int 
     )
 
 
+_FEED = {"gap": ("gap", "nothing received"), "not_recorded": ("unknown", "not assessable")}
+"""By kind of a line of the timeline: its class in the picture, and its words."""
+
+
 def _feed(found: dict[str, Any], axis: _Axis, show: Show) -> Iterator[str]:
-    for begin, end in found["completeness"]["alarms"]["gaps"]:
-        yield _box(axis, begin, end, "gap", f"nothing received, {show(begin)} to {show(end)}")
+    for one in found["timeline"]:
+        if one["kind"] in _FEED and one["bed"] is None:
+            kind, words = _FEED[one["kind"]]
+            title = f"{words}, {show(one['at'])} to {show(one['until'])}"
+            yield _box(axis, one["at"], one["until"], kind, title)
 
 
 def _of_unit(found: dict[str, Any]) -> list[tuple[int, int | None]]:

@@ -256,6 +256,33 @@ def test_the_time_before_the_records_begin_is_not_taken_for_calm() -> None:
     assert found.summary.startswith("No system condition beyond baseline in what was recorded.")
 
 
+def test_time_about_which_the_records_cannot_tell_is_not_called_a_gap_of_the_feed() -> None:
+    elsewhere = [*alarm("o1", AT - 9 * HOUR, unit="MICU"), *alarm("o2", AT - MINUTE, unit="MICU")]
+    found = asked([*elsewhere, *alarm("a1", AT - 30 * MINUTE, None)])
+    assert [(one.kind, one.at, one.text) for one in found.timeline] == [
+        (
+            "not_recorded",
+            AT - HOUR,
+            "not known whether the feed worked: too few alarms of the unit in the day before",
+        ),
+        ("alarm", AT - 30 * MINUTE, "SpO2 low at bed 1 (medium priority, 86 with limit 90)"),
+    ]
+    first = min(one.at for one in quiet_ward() if isinstance(one, AlarmEvent))
+    found = asked(quiet_ward(), first + 15 * MINUTE)
+    assert [one.until for one in found.timeline if one.kind == "not_recorded"] == [first]
+    assert "gap" not in {one.kind for one in found.timeline}
+
+
+def test_a_rare_figure_that_does_not_stand_out_is_not_called_usual() -> None:
+    # overloaded for 4 min, of the 10 that stand out
+    some = [alarm(f"f{n}", AT - 7 * MINUTE + n * 6 * SECOND, 3) for n in range(12)]
+    found = asked([*quiet_ward(), *(fact for one in some for fact in one)])
+    [strain] = [one for one in found.not_factors if one.kind == "overload"]
+    assert strain.value is not None
+    assert 0 < strain.value < 10
+    assert strain.statement.endswith(" of this unit, but too little to stand out.")
+
+
 @pytest.mark.parametrize("after", [2 * HOUR, 26 * HOUR, 300 * 24 * HOUR])
 def test_no_claim_is_made_about_a_moment_after_the_last_fact(after: int) -> None:
     found = asked(quiet_ward(), AT + after)
