@@ -34,17 +34,19 @@ class PlainEngine(Engine):
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy, evicts=False)
         self._state.explains = False
+        self._first_alarm: int | None = None
 
     def changes_with(self, variation: Variation) -> list[Change]:
         """The changes of states up to now with a variation of the facts."""
-        return varied_changes(self._state, variation)
+        return varied_changes(self._state, variation, self._first_alarm)
 
     def can_delay(self, facility: str, alarm_ids: Sequence[str]) -> bool:
         """Whether these alarms can be delayed in a variation."""
         return can_delay(self._state, facility, alarm_ids)
 
     def states_begin_at(self, first_alarm: int) -> None:
-        """Have states begin at an alarm (start, ms) that was left out."""
+        """Have states begin at an alarm (start, ms) that was left out, in variations as well."""
+        self._first_alarm = first_alarm
         facilities = np.arange(len(self._state.facilities.by_number))
         starts = np.full(len(facilities), first_alarm, dtype=np.int64)
         self._state.overload.alarms_start(facilities, starts)

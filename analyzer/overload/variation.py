@@ -56,10 +56,13 @@ def can_delay(state: State, facility: str, alarm_ids: Sequence[str]) -> bool:
     )
 
 
-def varied_changes(state: State, variation: Variation) -> list[Change]:
+def varied_changes(
+    state: State, variation: Variation, first_alarm: int | None = None
+) -> list[Change]:
     """All changes of overload states up to now with a variation, as an engine emits them.
 
-    `state` has no pending facts. What it holds stays as it is.
+    `state` has no pending facts. What it holds stays as it is. `first_alarm`: the start (ms) of an
+    alarm that it lacks, and at which its states begin.
     """
     if variation.facility not in state.facilities:
         return []
@@ -90,6 +93,9 @@ def varied_changes(state: State, variation: Variation) -> list[Change]:
     log = varied.overload = OverloadLog(state.policy.overload)
     log.reserve(len(state.facilities.by_number))
     log.alarms_start(table.facility[rows], table.start[rows])
+    if first_alarm is not None:
+        facility = integers([state.facilities[variation.facility]])
+        log.alarms_start(facility, integers([first_alarm]))
     evaluate(varied)
     return [one.change for one in log.emit()]
 
