@@ -298,10 +298,15 @@ def _share_by_type() -> str:
 
 
 def _technical() -> str:
-    found = f"alarm_fatigue_unit_classified_alarms{{{_windowed()}"
-    return f'sum({found}, class="technical"}}) / (sum({found}}}) > 0)'
+    return _share("alarm_fatigue_unit_classified_alarms", "class", "technical")
 
 
 def _share_of_priority(name: str) -> str:
-    found = f"alarm_fatigue_unit_alarms{{{_windowed()}"
-    return f'sum({found}, priority="{name}"}}) / (sum({found}}}) > 0)'
+    return _share("alarm_fatigue_unit_alarms", "priority", name)
+
+
+def _share(gauge: str, label: str, value: str) -> str:
+    """The alarms whose label has the value, over all."""
+    chosen = promql.once(label, series=f'{gauge}{{{_windowed()}, {label}="{value}"}}')
+    every = promql.once(label, series=f"{gauge}{{{_windowed()}}}")
+    return f"sum({chosen}) / (sum({every}) > 0)"

@@ -154,8 +154,7 @@ def board() -> Board:
                 f"{POLICY_SOURCE} At most about 2 are manageable (ISA-18.2-2016).",
                 query(
                     promql.within_shift(
-                        "sum by (facility, clinician) "
-                        f'(alarm_fatigue_clinician_alarms{{{HERE}, window="10m"}})'
+                        f"sum by (facility, clinician) ({promql.alarms_of_clinicians(HERE, '10m')})"
                     ),
                     "alarms in 10 min",
                 ),

@@ -178,8 +178,7 @@ def add_to(one: Board) -> None:
                 "The unit's board explains the classes.",
                 *(
                     query(
-                        f"sum(alarm_fatigue_unit_classified_alarms{{{HERE}, "
-                        f'window="1h", class="{name}"}})',
+                        f"sum({promql.unit('classified_alarms', _of_class(name))})",
                         word(name),
                         ref,
                     )
@@ -190,6 +189,10 @@ def add_to(one: Board) -> None:
             ),
         ),
     )
+
+
+def _of_class(name: str) -> str:
+    return f'{HERE}, window="1h", class="{name}"'
 
 
 def _of_strained(metric: str) -> str:

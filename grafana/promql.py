@@ -77,11 +77,18 @@ def of_assignments(expression: str, where: str) -> str:
     return within_shift(on_duty(expression, where))
 
 
+def once(*labels: str, series: str) -> str:
+    """The series by facility, unit and `labels`, from whichever worker. Two workers have the same
+    facility where two versions are beside each other, and for a moment where it moves to another
+    worker: what is added up must come from one of them.
+    """
+    return f"max by ({', '.join(('facility', 'unit', *labels))}) ({series})"
+
+
 def alarms(where: str, window: str, offset: str = "") -> str:
     """Alarms of each unit that started in the window, of all priorities."""
-    return (
-        f'sum by (facility, unit) (alarm_fatigue_unit_alarms{{{where}, window="{window}"}}{offset})'
-    )
+    gauge = f'alarm_fatigue_unit_alarms{{{where}, window="{window}"}}{offset}'
+    return f"sum by (facility, unit) ({once('priority', series=gauge)})"
 
 
 def overloaded_clinicians(where: str) -> str:
@@ -92,7 +99,7 @@ def overloaded_clinicians(where: str) -> str:
 
 def alarms_of_clinicians(where: str, window: str) -> str:
     gauge = f'alarm_fatigue_clinician_alarms{{{where}, window="{window}"}}'
-    return f"sum by (facility, unit, clinician) ({gauge})"
+    return f"sum by (facility, unit, clinician) ({once('clinician', 'priority', series=gauge)})"
 
 
 def per_clinician(where: str, window: str, offset: str = "") -> str:
@@ -207,7 +214,7 @@ def technical(where: str, window: str) -> str:
 
 def _classes(where: str, window: str, which: str = 'class!=""') -> str:
     gauge = f'alarm_fatigue_unit_classified_alarms{{{where}, window="{window}", {which}}}'
-    return f"sum by (facility, unit) ({gauge})"
+    return f"sum by (facility, unit) ({once('class', series=gauge)})"
 
 
 def nonactionable(where: str, window: str) -> str:
@@ -228,7 +235,8 @@ def in_hour_from(where: str) -> str:
 
     At whole hours, each alarm counts in one hour. Absent in the present hour.
     """
-    return f'sum(alarm_fatigue_unit_alarms{{{where}, window="1h"}} offset -1h)'
+    gauge = f'alarm_fatigue_unit_alarms{{{where}, window="1h"}} offset -1h'
+    return f"sum({once('priority', series=gauge)})"
 
 
 def per_bed_and_day(where: str, by: str = "", later: int = 0) -> str:
@@ -239,7 +247,10 @@ def per_bed_and_day(where: str, by: str = "", later: int = 0) -> str:
     """
     gauge = f'alarm_fatigue_unit_alarms{{{where}, window="12h"}}'
     of = f"by ({by}) " if by else ""
-    alarms_of = " + ".join(f"sum {of}({gauge}{_shifted(offset - later)})" for offset in (0, 12))
+    alarms_of = " + ".join(
+        f"sum {of}({once('priority', series=gauge + _shifted(offset - later))})"
+        for offset in (0, 12)
+    )
     average = f"avg_over_time({unit('beds', where)}[24h:15m]{_shifted(-later)})"
     return f"({alarms_of}) / (sum {of}({average}) > 0)"
 
@@ -250,7 +261,8 @@ def _shifted(hours: int) -> str:
 
 def responses(where: str) -> str:
     """First responses in each step, by the upper bound of the time that they took, in seconds."""
-    found = f"increase(alarm_fatigue_response_seconds_bucket{{{where}}}[$__rate_interval])"
+    counts = f"increase(alarm_fatigue_response_seconds_bucket{{{where}}}[$__rate_interval])"
+    found = once("priority", "le", series=counts)
     return f"sum by (le) ({of_enough(found, '$__rate_interval')})"
 
 

@@ -146,6 +146,5 @@ def _by_class() -> list[Query]:
 
 
 def _response(share: float, name: str, ref: str, more: str = "") -> Query:
-    rate = f"rate(alarm_fatigue_response_seconds_bucket{{{HERE}{more}}}[$__rate_interval])"
-    found = f"sum by (le) ({promql.of_enough(rate, '$__rate_interval')})"
+    found = promql.responses(f"{HERE}{more}")
     return query(f"histogram_quantile({share}, {found}) / 60", name, ref, interval="30m")

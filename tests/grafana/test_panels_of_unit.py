@@ -17,10 +17,19 @@ from tests.harness.panels import (
     assignment,
     limits_of,
     named,
+    of_another,
     of_measure,
     of_unit,
     unit_alarms,
 )
+
+RESPONSES = {
+    f'alarm_fatigue_response_seconds_bucket{{facility="H1", unit="ICU", '
+    f'priority="{priority}", le="{le}"}}': f"{begun}+{step}x20"
+    for priority, steps in (("low", (2, 3, 3)), ("high", (1, 1, 1)))
+    for le, begun, step in zip(("30.0", "60.0", "+Inf"), (500, 700, 900), steps, strict=True)
+}
+"""Of two priorities, 3 responses a minute within 30 s and 4 at all."""
 
 SCENARIOS = [
     Scenario(
@@ -37,6 +46,15 @@ SCENARIOS = [
         UNIT,
         "Alarms in 10 min",
         unit_alarms("10m", "10x20", "2x20") | of_unit(clinicians="2x20"),
+        {ICU: 6},
+    ),
+    Scenario(
+        "alarms once, though workers of two versions count them",
+        UNIT,
+        "Alarms in 10 min",
+        unit_alarms("10m", "10x20", "2x20")
+        | of_unit(clinicians="2x20")
+        | of_another(unit_alarms("10m", "10x20", "2x20") | of_unit(clinicians="2x20")),
         {ICU: 6},
     ),
     Scenario(
@@ -76,6 +94,13 @@ SCENARIOS = [
         {"{}": 0.5},
         "median",
         at="30m",
+    ),
+    Scenario(
+        "responses once, though two versions count them",
+        UNIT,
+        "Time to the first response",
+        {**RESPONSES, **of_another(RESPONSES)},
+        {'{le="30.0"}': 15, '{le="60.0"}': 20, '{le="+Inf"}': 20},
     ),
     Scenario(
         "those on duty alone",

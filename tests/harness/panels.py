@@ -62,6 +62,11 @@ def of_unit(unit: str = "ICU", **values: str) -> dict[str, str]:
     }
 
 
+def of_another(worker: Mapping[str, str]) -> dict[str, str]:
+    """The same series, as a second worker exports them."""
+    return {f'{series[:-1]}, instance="w2"}}': values for series, values in worker.items()}
+
+
 def assignment(clinician: str, state: str, beds: str, alarms: str) -> dict[str, str]:
     labels = f'facility="H1", unit="ICU", clinician="{clinician}"'
     return {
