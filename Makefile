@@ -117,13 +117,14 @@ lock: | .cache/lock/bin/uv  ## resolve the dependencies of pyproject.toml again 
 audit: $(READY_DEV)  ## look for known vulnerabilities of the locked dependencies, and record the day if the data was reached
 	@$(BIN)/python .ci/audit.py --record
 
-sbom: $(READY_DEV)  ## list all dependencies in dist/sbom.json and dist/sbom-demo.json (CycloneDX), from the lock files
+sbom: $(READY_DEV)  ## list all dependencies in dist/sbom.json, and those of the demo and of each extra beside it (CycloneDX), from the lock files
 	@mkdir -p dist
 	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
 	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements-demo.lock --output-reproducible --of JSON -o dist/sbom-demo.json
+	@for extra in $(EXTRAS); do PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements locks/$$extra.lock --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom-$$extra.json || exit; done
 	@ls dist/sbom*.json
 
-offline: wheel sbom  ## make an archive for sites without a network: wheels, checksums, SBOM, units, chart, rules, boards
+offline: wheel sbom  ## make an archive for sites without a network: wheels, checksums, SBOM, units, chart, rules, boards (WITH=objectstore adds an extra)
 	@sh deploy/offline.sh $(BIN)/python
 
 clean:  ## remove the environment and all build output

@@ -1,11 +1,14 @@
 #!/bin/sh
 # Makes one archive with everything that a site without a network needs: `make offline`. It holds the program's wheel, the wheels of its dependencies by
 # requirements.lock with hashes, lists of all parts (SBOM), units, chart, rules, boards, runbooks, and checksums. Run it on the same kind of machine, and with
-# the same Python, as at the site. IMAGE=alarm-fatigue:VERSION adds that image, if Docker has it.
+# the same Python, as at the site. IMAGE=alarm-fatigue:VERSION adds that image, if Docker has it; WITH="objectstore report" adds what these extras need.
 set -eu
 cd "$(dirname "$0")/.."
 python=${1:-.venv/bin/python}
 version=$("$python" -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')
+for extra in ${WITH:-}; do
+    [ -e "locks/$extra.lock" ] || { echo "offline.sh: WITH: no extra $extra; there are:$(cd locks && printf ' %s' *.lock | sed 's/\.lock//g; s/ base//')" >&2; exit 2; }
+done
 platform=$("$python" -c 'import sys, sysconfig; print(f"py{sys.version_info[0]}{sys.version_info[1]}-{sysconfig.get_platform()}")')
 name=alarm-fatigue-$version-offline-$platform
 scratch=$(mktemp -d)
@@ -14,8 +17,16 @@ folder=$scratch/$name
 mkdir -p "$folder/wheelhouse"
 
 cp dist/alarm_fatigue-"$version"-*.whl dist/sbom.json requirements.lock LICENSE CHANGELOG.md "$folder/"
-"$python" -m pip download --disable-pip-version-check --quiet --only-binary :all: --require-hashes \
-    --requirement requirements.lock --dest "$folder/wheelhouse"
+wheels() { # LOCK
+    "$python" -m pip download --disable-pip-version-check --quiet --only-binary :all: --require-hashes --requirement "$1" --dest "$folder/wheelhouse"
+}
+wheels requirements.lock
+for extra in ${WITH:-}; do
+    mkdir -p "$folder/locks"
+    cp "locks/$extra.lock" "$folder/locks/"
+    cp "dist/sbom-$extra.json" "$folder/"
+    wheels "locks/$extra.lock"
+done
 cp deploy/systemd/install.sh "$folder/"
 mkdir "$folder/deploy" "$folder/grafana"
 # -L: the chart's rules and boards are links into the repository

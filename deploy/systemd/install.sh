@@ -11,10 +11,13 @@ sha256sum --check --quiet --strict SHA256SUMS || { echo "error: the archive is n
 rm -rf "$target.new"
 "$python" -m venv --prompt alarm-fatigue "$target.new"
 pip() { "$target.new/bin/python" -m pip --isolated --disable-pip-version-check --quiet "$@"; }
-pip install --no-index --find-links wheelhouse --require-hashes --requirement requirements.lock
+for lock in requirements.lock locks/*.lock; do # locks/: the extras that the archive was made with
+    [ ! -e "$lock" ] || pip install --no-index --find-links wheelhouse --require-hashes --requirement "$lock"
+done
 pip install --no-index --no-deps alarm_fatigue-*.whl
 mkdir -p "$target.new/share/doc"
-cp -R deploy grafana requirements.lock sbom.json LICENSE CHANGELOG.md "$target.new/share/doc/"
+cp -R deploy grafana requirements.lock sbom*.json LICENSE CHANGELOG.md "$target.new/share/doc/"
+[ ! -e locks ] || cp -R locks "$target.new/share/doc/"
 pip uninstall --yes setuptools 2>/dev/null || :
 pip uninstall --yes pip
 # The scripts of an environment name its folder.
