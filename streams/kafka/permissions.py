@@ -180,6 +180,15 @@ def is_allowed(operation: str, allowed: Collection[str] | None) -> bool:
     return allowed is None or spelled in allowed
 
 
+def printed_by(command: Command, settings: Settings) -> str:
+    """The command line that prints what `command` needs, for the settings' user."""
+    who = settings.kafka.username
+    named = f"User:{'NAME' if who is None else who}"
+    return shlex.join(
+        ["alarm-fatigue", "topics", "acls", "--principal", named, "--command", command]
+    )
+
+
 def acl_commands(command: Command, settings: Settings, principal: str) -> Iterator[str]:
     """Lines for a shell that allow `principal` what `command` needs.
 

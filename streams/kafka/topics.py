@@ -27,6 +27,7 @@ from streams.kafka.permissions import (
     is_allowed,
     kafka_tool,
     needs,
+    printed_by,
     topics_of,
     translation_topic,
 )
@@ -263,7 +264,7 @@ class Topics:
         return Permanent(
             f"the broker at {self._settings.broker} does not allow "
             f"{'this client' if who is None else f'user {who}'}: {need}; what "
-            f"`{self._command}` needs is printed by: alarm-fatigue topics acls"
+            f"`{self._command}` needs is printed by: {printed_by(self._command, self._settings)}"
         )
 
     def partitions(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from analyzer import TOPICS, Topic
 from streams.formats.times import show_duration
 from streams.kafka.naming import Naming
+from streams.kafka.permissions import printed_by
 from streams.kafka.state_version import (
     STATE_VERSION,
     checkpoint_topic,
@@ -188,7 +189,7 @@ def remove(settings: Settings, wanted: Iterable[Version]) -> Iterator[str]:
                     raise TopicsError(
                         f"the broker at {settings.broker} does not delete group {group} ({said}): "
                         "a worker may have joined it; what `state` needs is printed by: "
-                        "alarm-fatigue topics acls --command state"
+                        f"{printed_by('state', settings)}"
                     )
                 yield f"group {group}"
             if one.topic:
@@ -198,7 +199,7 @@ def remove(settings: Settings, wanted: Iterable[Version]) -> Iterator[str]:
     except KafkaError as error:
         raise TopicsError(
             f"the broker at {settings.broker} does not delete it ({type(error).__name__}); what "
-            "`state` needs is printed by: alarm-fatigue topics acls --command state"
+            f"`state` needs is printed by: {printed_by('state', settings)}"
         ) from None
     finally:
         admin.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -134,6 +135,8 @@ def test_every_missing_permission_is_named(granted: SecuredKafka, command: Comma
         granted.forbid(user, need.resource, need.name, need.operation)
         says = eventually(lambda: forbidden(settings, command), f"{need} is missing")
         assert f"does not allow user {user}: " in says
+        printed = run(*shlex.split(says.rpartition("is printed by: alarm-fatigue ")[2]))
+        assert (printed.status, printed.out.splitlines()[0]) == (0, f"# {command}".encode())
         named = re.search(r": (\w+ on [\w-]+ [\w.-]+);", says)
         assert named is not None
         assert named[1] == str(need), says
