@@ -50,7 +50,19 @@ class Contexts:
         self._state = state
         self._ticks = ticks
         self._contexts: dict[int, Context] = {}
+        # Not kept by their contexts: a ward refers to its context, and what refers to each other
+        # stays in memory until the garbage collector visits it, which is seldom.
+        self._wards: dict[tuple[int, str, int], Ward] = {}
         self._levels = LevelTable(state.policy.overload)
+
+    def ward(self, facility: int, unit: str, at: int, state_of: Callable[[int], int]) -> Ward:
+        """A unit at `at` (ms). `state_of`: the overload state of a clinician then, by number; it
+        must say the same whenever it is asked.
+        """
+        known = self._wards.get((facility, unit, at))
+        if known is None:
+            known = self._wards[facility, unit, at] = self[facility].ward(unit, at, state_of)
+        return known
 
     def __getitem__(self, facility: int) -> Context:
         if facility not in self._contexts:
@@ -109,7 +121,6 @@ class Context:
         self._pair_team = (pair[begins] & 0xFFFFFFFF).tolist()
         self._assignments = assignments
         self._alarms: dict[tuple[int, int], Alarms] = {}
-        self._wards: dict[tuple[str, int], Ward] = {}
         self._levels = levels
 
     @cached_property
@@ -202,15 +213,7 @@ class Context:
         )
 
     def ward(self, unit: str, at: int, state_of: Callable[[int], int]) -> Ward:
-        """A unit at `at` (ms). `state_of`: the overload state of a clinician then, by number; it
-        must say the same whenever it is asked.
-        """
-        known = self._wards.get((unit, at))
-        if known is None:
-            known = self._wards[unit, at] = self._ward(unit, at, state_of)
-        return known
-
-    def _ward(self, unit: str, at: int, state_of: Callable[[int], int]) -> Ward:
+        """A unit at `at` (ms), see `Contexts.ward`."""
         state, policy = self._state, self._state.policy
         names = state.teams.clinicians.by_number
         number = state.statics.units.get((self._facility, unit), NO_UNIT)

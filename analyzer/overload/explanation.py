@@ -65,7 +65,9 @@ class Explainer:
             )
         relief = None
         if after > before and state.explains:
-            ward = context.ward(unit, at, lambda one: self._state_at(one, number_of_tick))
+            ward = self._contexts.ward(
+                facility, unit, at, lambda one: self._state_at(one, number_of_tick)
+            )
             relief = ward.relief if clinician is None else ward.relief_of(clinician)
         return Change(
             facility=state.facilities.by_number[facility],

@@ -267,7 +267,7 @@ def _standing(
         levels = policy.levels(facilities[facility], unit)
         current = _current(since, rise)
         values, quiet_since = present[subject].values, present[subject].quiet_since[current]
-        ward = context.ward(unit, at, state_of)
+        ward = contexts.ward(facility, unit, at, state_of)
         found[is_unit][facilities[facility], name] = Standing(
             since=since,
             rise=rise,
@@ -304,7 +304,7 @@ def unit_reliefs(state: State) -> dict[tuple[int, str], Relief | None]:
     chosen[[facility for facility, _ in units]] = True
     contexts, state_of = Contexts(state, Ticks(now, chosen, 1, 1)), _state_of(state)
     return {
-        (facility, unit): contexts[facility].ward(unit, int(now[facility]), state_of).relief
+        (facility, unit): contexts.ward(facility, unit, int(now[facility]), state_of).relief
         for facility, unit in units
     }
 
