@@ -349,4 +349,5 @@ class _Colleague:
 def _closing(state: State, rows: Numbers) -> Numbers:
     """When each alarm stops waiting: at its end or its first response (ms)."""
     table = state.table
-    return np.minimum(table.end[rows], np.maximum(table.first_response[rows], table.start[rows]))
+    until: Numbers = np.maximum(table.first_response[rows], table.start[rows])
+    return np.minimum(table.end[rows], until)

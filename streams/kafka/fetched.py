@@ -57,7 +57,7 @@ class FetchedRecords(PartitionRecords):
         self._data = records.data
         self._aborted = aborted_transactions or []
         self._batches: Batches | None = None
-        self._single = self._each()
+        self._single: Iterator[ConsumerRecord[Any, Any]] | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -96,6 +96,10 @@ class FetchedRecords(PartitionRecords):
         )
 
     def __iter__(self) -> Iterator[ConsumerRecord[Any, Any]]:
+        # Made only now: until it ends, it and this object refer to each other, and the bytes of a
+        # fetch would stay in memory until the garbage collector comes by.
+        if self._single is None:
+            self._single = self._each()
         return self._single
 
     def _each(self) -> Iterator[ConsumerRecord[Any, Any]]:

@@ -4,6 +4,7 @@ day whose suggestions are checked one by one.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
@@ -13,7 +14,8 @@ import pytest
 
 from analyzer import Assignment, Engine, Policy
 from analyzer.model.overload import ELEVATED, NORMAL, Relief
-from analyzer.model.policy import MINUTE, Level, Levels, OverloadPolicy, ReliefPolicy
+from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy, ReliefPolicy
+from analyzer.overload.context import Context
 from analyzer.overload.relief import Alarms, Ward
 from streams.formats.codec import decode
 from streams.simulator import Ward as SimulatedWard
@@ -302,3 +304,21 @@ def test_every_suggestion_of_a_simulated_day_can_be_followed() -> None:
         move = one.move
         assert (move.taker_alarms[0], move.taker_beds - 1) == (one.taker_alarms, one.taker_beds)
         assert max(move.giver_alarms[1], move.taker_alarms[1]) < move.giver_alarms[0]
+
+
+def test_what_advice_rests_on_is_freed_without_the_garbage_collector() -> None:
+    """It holds the recent alarms and all assignments of a facility, and is made every minute."""
+    gc.disable()
+    try:
+        engine, advised = Engine(Policy()), False
+        for record in simulate(replace(BUSY, duration=3 * HOUR)):
+            fact = decode(record.topic, msgspec.json.encode(record.value))
+            engine.apply(record.topic, fact, record.due)
+        for minute in range(60, 180, 30):
+            engine.advance(BUSY.start + minute * MINUTE)
+            advised |= any(engine.status().reliefs.values())
+        left = [one for one in gc.get_objects() if isinstance(one, Context)]
+    finally:
+        gc.enable()
+    assert advised
+    assert left == []

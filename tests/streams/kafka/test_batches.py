@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -97,6 +100,20 @@ def test_a_changelog_is_read_record_by_record_transactions_or_not_and_every_offs
         one for one in found if (one.timestamp, one.key, one.value) != (-1, None, None)
     ] == list(theirs)
     assert found[-1].offset == ours.next_fetch_offset - 1 == theirs.next_fetch_offset - 1
+
+
+def test_a_fetch_read_as_slices_is_freed_without_the_garbage_collector() -> None:
+    """Else the bytes of many fetches, 1 MB each, would wait for it."""
+    part = Batch([(0, b"key", b"value")], 1)
+    one = FetchedRecords(TopicPartition("alarms", 0), FetchedBytes(log_of([part])), None, 0)
+    left = weakref.ref(one)
+    gc.disable()
+    try:
+        one.read_slice(end=1)
+        del one
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_record_sent_again_is_recognised_by_its_header() -> None:
