@@ -95,7 +95,8 @@ def _used_units(state: State, beds: Numbers) -> Numbers:
     Response times alone do not keep a unit: they are counts of the past.
     """
     table, statics = state.table, state.statics
-    observed = np.flatnonzero(table.observed_after != NEVER)
+    rows = table.rows()
+    observed = rows[table.observed_after[rows] != NEVER]
     used_beds = map(statics.beds.by_number.__getitem__, beds.tolist())
     used = {
         *(statics.units.get((bed.facility, bed.unit), NO_UNIT) for bed in used_beds),
@@ -110,10 +111,12 @@ def _used_units(state: State, beds: Numbers) -> Numbers:
 
 def _renumber_rows(state: State, units: Codes, bed_names: Codes) -> None:
     table = state.table
-    observed = table.observed_after != NEVER
+    rows = table.rows()
+    is_observed = table.observed_after[rows] != NEVER
+    observed = rows[is_observed]
     table.observed_unit[observed] = units[table.observed_unit[observed]]
-    table.observed_unit[~observed] = 0
+    table.observed_unit[rows[~is_observed]] = 0
     for row, one in table.contributions.items():
         unit, bed_name = int(units[one.unit]), int(bed_names[one.bed_name])
         table.contributions[row] = one._replace(unit=unit, bed_name=bed_name)
-    table.changed(table.rows())
+    table.changed(rows)

@@ -87,7 +87,9 @@ def _observe(state: State, rows: Numbers) -> None:
     table, times = state.table, state.response_times
     units, ranks = state.statics.unit[table.static[rows]], table.rank[rows]
     delays = np.maximum(table.first_response[rows] - table.start[rows], 0)
-    delays[~table.is_alarm[rows] | (table.first_response[rows] == NEVER)] = NEVER
+    absent = ~table.is_alarm[rows] | (table.first_response[rows] == NEVER)
+    delays[absent] = NEVER
+    units[absent] = ranks[absent] = 0
     differs = (
         (delays != table.observed_after[rows])
         | (units != table.observed_unit[rows])

@@ -346,7 +346,7 @@ def fold_responses(state: State, batch: Batch) -> Numbers:
             batch.facilities[by_alarm], [alarm for alarm in alarm_id if alarm is not None]
         )
         rows = state.table.named_at(rows, at, state.policy.horizon)
-        np.maximum.at(state.table.mentioned, rows, at)
+        state.table.mentioned.raise_to(rows, at)
         _fold_named(
             state,
             rows,
@@ -394,7 +394,7 @@ def fold_labels(state: State, batch: Batch) -> Numbers:
     for row, at, id_, word in zip(rows.tolist(), batch.at.tolist(), event_id, verdict, strict=True):
         insort(table.labels.setdefault(row, []), (at, id_, _VERDICT[word]))
     set_verdict(table, rows)
-    np.maximum.at(table.mentioned, rows, batch.at)
+    table.mentioned.raise_to(rows, batch.at)
     return rows
 
 

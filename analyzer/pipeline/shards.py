@@ -288,6 +288,9 @@ def _load_rows(state: State, block: int, content: Any) -> Numbers:
         name: from_planes(part, type_)
         for (name, (type_, _)), part in zip(STORED.items(), content["columns"], strict=True)
     }
+    # Of rows without a response time, states of older versions name a unit and a priority.
+    absent = columns["observed_after"] == NEVER
+    columns["observed_unit"][absent] = columns["observed_rank"][absent] = 0
     text, lengths = content["ids"]
     table.put(
         rows, columns["facility"].astype(np.int64), Packed(text, from_planes(lengths, np.uint16))

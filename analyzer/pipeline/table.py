@@ -19,6 +19,7 @@ from analyzer.columns.hashing import fingerprints
 from analyzer.columns.moments import Moments
 from analyzer.columns.packed import Packed, pack
 from analyzer.columns.slots import UNKNOWN
+from analyzer.columns.sparse import Sparse, SparseColumn
 from analyzer.pipeline.alarm_ids import AlarmIds
 from analyzer.pipeline.coverage import Contribution
 from analyzer.pipeline.readings import Readings
@@ -70,6 +71,21 @@ STORED: dict[str, tuple[Any, Any]] = {
 """The stored columns: their types, and their values in free rows. They are stored in this order,
 without their names.
 """
+_SPARSE = (
+    "mentioned",
+    "later",
+    "verdict",
+    "verdict_at",
+    "response_at",
+    "response_code",
+    "first_response",
+    "intervened",
+    "answered",
+    "observed_after",
+    "observed_unit",
+    "observed_rank",
+)
+"""The columns that say nothing of an alarm without a response, a label and a later episode."""
 _NOT_OF_EVENTS = ("facility", "mentioned", "verdict", "verdict_at", "response_at", "response_code")
 _OF_EVENTS = [name for name in STORED if name not in _NOT_OF_EVENTS]
 """The columns that come from alarm events, directly or derived."""
@@ -99,30 +115,34 @@ class Table(Growing):
     onset_at: Numbers
     onset: npt.NDArray[np.int32]  # an entry, as `first`
     latest: Numbers  # greatest `at` of its alarm events
-    mentioned: Numbers  # greatest `at` of the responses and labels that name it
-    later: npt.NDArray[np.int32]  # the next episode of the same alarm id; -1: none
-    verdict: npt.NDArray[np.int8]
-    verdict_at: Numbers  # `at` of the label that counts
-    response_at: Numbers  # of the first response by alarm id that came; NEVER: none
-    response_code: npt.NDArray[np.int8]  # its action: see `responses`
+    mentioned: SparseColumn  # greatest `at` of the responses and labels that name it
+    later: SparseColumn  # the next episode of the same alarm id; -1: none
+    verdict: SparseColumn
+    verdict_at: SparseColumn  # `at` of the label that counts
+    response_at: SparseColumn  # of the first response by alarm id that came; NEVER: none
+    response_code: SparseColumn  # its action: see `responses`
     # derived
     bed: npt.NDArray[np.int32]  # its bed in the listing; -1: not listed yet
     team: npt.NDArray[np.int32]
-    first_response: Numbers
-    intervened: npt.NDArray[np.bool_]
-    answered: npt.NDArray[np.bool_]
+    first_response: SparseColumn
+    intervened: SparseColumn
+    answered: SparseColumn
     is_alarm: npt.NDArray[np.bool_]
     klass: npt.NDArray[np.int8]
     rule: npt.NDArray[np.int8]
     to_finalise: npt.NDArray[np.bool_]
     digest: Marks  # of the last record finalised; 0: none yet
     # ms, as entered in the histogram of response times, under these; NEVER: nothing entered
-    observed_after: Numbers
-    observed_unit: npt.NDArray[np.int32]
-    observed_rank: npt.NDArray[np.int8]
+    observed_after: SparseColumn
+    observed_unit: SparseColumn
+    observed_rank: SparseColumn
 
     def __init__(self) -> None:
-        super().__init__(**STORED, **_REBUILT)
+        dense = {name: column for name, column in STORED.items() if name not in _SPARSE}
+        super().__init__(**dense, **_REBUILT)
+        self._sparse = Sparse(**{name: STORED[name] for name in _SPARSE})
+        for name in _SPARSE:
+            setattr(self, name, self._sparse.column(name))
         self.alarm_ids = AlarmIds()
         self._top = 0  # rows from here on were never taken
         self._free: list[Numbers] = []
@@ -140,6 +160,11 @@ class Table(Growing):
         # all responses by alarm id, of rows with more than one
         self.responses: dict[int, Moments] = {}
         self.contributions: dict[int, Contribution] = {}
+
+    def reserve(self, size: int) -> None:
+        """Make room for at least `size` rows."""
+        super().reserve(size)
+        self._sparse.reserve(self.size)
 
     # -- ids
 
@@ -251,7 +276,8 @@ class Table(Growing):
 
     def last_mention(self, rows: Numbers) -> Numbers:
         """The greatest `at` (ms) of all facts about each row."""
-        return np.maximum(self.latest[rows], self.mentioned[rows])
+        last: Numbers = np.maximum(self.latest[rows], self.mentioned[rows])
+        return last
 
     def clear_events(self, rows: Numbers) -> None:
         """Forget the alarm events of rows. Responses and labels stay.
@@ -320,6 +346,7 @@ class Table(Growing):
         self.alarm_ids.erase(rows)
         for name, (_, fill) in self._columns.items():
             getattr(self, name)[rows] = fill
+        self._sparse.drop(rows)
         for extras in self._extras():
             if extras:
                 for row in rows.tolist():
