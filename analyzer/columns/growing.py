@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 class Growing:
-    """Parallel numpy columns that grow together, by at least an eighth at a time.
+    """Parallel numpy columns that grow together, by at least a sixteenth at a time.
 
     Each column is an attribute. `size` is the allocated length of all of them.
     """
@@ -32,7 +32,7 @@ class Growing:
         """Make room for at least `size` entries."""
         if size <= self.size:
             return
-        self.size = max(size, self.size + self.size // 8, 1024)
+        self.size = max(size, self.size + self.size // 16, 1024)
         for name, (_, fill) in self._columns.items():
             # Without the attribute, the column has one reference, as `resize` demands.
             column = self.__dict__.pop(name)

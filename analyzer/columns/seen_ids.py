@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from analyzer.arrays import Checks, Codes, Marks, Numbers, distinct
+from analyzer.arrays import Checks, Marks, Numbers, distinct
 from analyzer.columns.growing import Growing
 from analyzer.columns.hashing import fingerprints
 from analyzer.columns.packed import Packed, joined, pack
@@ -19,8 +20,11 @@ from analyzer.columns.planes import from_planes, planes
 from analyzer.columns.slots import UNKNOWN, Probe, Slots
 
 _BLOCK = 4096
+Scopes = npt.NDArray[np.signedinteger]
+"""The scopes of a block's entries, as narrow as they fit."""
 _NO_SCOPE = -1
 """The scope of an erased entry."""
+_WIDTHS = (np.int8, np.int16, np.int32)
 _ERASED_AT = -(1 << 62)
 """The time of an erased entry: earlier than any horizon."""
 
@@ -43,7 +47,7 @@ class SeenIds(Growing):
         self._slots = Slots()
         self._texts: dict[int, list[Packed]] = {}  # by block, in order of arrival
         self._filled: dict[int, int] = {}
-        self._scopes: dict[int, list[Codes]] = {}
+        self._scopes: dict[int, list[Scopes]] = {}
         self._newest: int | None = None
         self.dirty: set[int] = set()
 
@@ -79,7 +83,7 @@ class SeenIds(Growing):
             count = some.stop - some.start
             entries[some] = np.arange(block * _BLOCK + filled, block * _BLOCK + filled + count)
             self._texts[block].append(texts.part(some.start, some.stop))
-            self._scopes[block].append(scopes[some].astype(np.int32))
+            self._scopes[block].append(_narrow(scopes[some]))
             self._filled[block] = filled + count
             self.dirty.add(block)
             index = some.stop
@@ -171,13 +175,13 @@ class SeenIds(Growing):
             text = np.frombuffer(texts.text, dtype=np.uint8)[stays].tobytes()
             lengths = np.where(erased, 0, texts.lengths).astype(np.uint16)
             self._texts[block] = [Packed(text, lengths)]
-            self._scopes[block] = [scopes.astype(np.int32)]
+            self._scopes[block] = [_narrow(scopes)]
             self.dirty.add(block)
 
     def _entries(self, block: int) -> Numbers:
         return np.arange(block * _BLOCK, block * _BLOCK + self._filled[block])
 
-    def _scopes_of(self, block: int) -> Codes:
+    def _scopes_of(self, block: int) -> Scopes:
         if len(self._scopes[block]) > 1:
             self._scopes[block] = [np.concatenate(self._scopes[block])]
         return self._scopes[block][0]
@@ -191,7 +195,7 @@ class SeenIds(Growing):
         return [
             texts.text,
             planes(texts.lengths),
-            planes(self._scopes_of(block)),
+            planes(self._scopes_of(block).astype(np.int32)),
             planes(self.at[self._entries(block)]),
         ]
 
@@ -204,13 +208,12 @@ class SeenIds(Growing):
             self._open(block)
             texts = Packed(text, from_planes(lengths, np.uint16))
             self._texts[block] = [texts]
-            self._scopes[block] = [from_planes(scopes, np.int32)]
+            of_block = from_planes(scopes, np.int32).astype(np.int64)
+            self._scopes[block] = [_narrow(of_block)]
             self._filled[block] = len(texts)
             entries = self._entries(block)
             own = slice(int(entries[0]), int(entries[-1]) + 1)
-            self.marks[own], self.checks[own] = fingerprints(
-                self._scopes[block][0].astype(np.int64), texts
-            )
+            self.marks[own], self.checks[own] = fingerprints(of_block, texts)
             self.at[own] = from_planes(at, np.int64)
             if len(texts) < _BLOCK:
                 self._newest = block
@@ -218,3 +221,9 @@ class SeenIds(Growing):
         entries = np.concatenate(known)
         self._slots.insert(self.marks[entries], entries, self.marks)
         self.dirty.update(blocks)
+
+
+def _narrow(scopes: npt.NDArray[np.signedinteger]) -> Scopes:
+    """Scopes in the narrowest integers that hold them: most partitions have few facilities."""
+    greatest = int(scopes.max(initial=0))
+    return scopes.astype(next(one for one in _WIDTHS if greatest <= np.iinfo(one).max))

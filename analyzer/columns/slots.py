@@ -34,7 +34,10 @@ UNKNOWN = -1
 
 _EMPTY, _GONE = -1, -2
 _LEAST_SLOTS = 1 << 10
-_FULL = 0.5  # beyond this share of used slots, probing takes many rounds
+_FULL = 0.625
+"""The most slots in use, as a share: beyond it, probing takes many rounds (our own)."""
+_AFTER = 0.5
+"""The most slots in use after growing, as a share: spare room, so that the next time is far off."""
 
 
 class Probe(NamedTuple):
@@ -133,9 +136,7 @@ class Slots:
     def _grow(self, more: int, known_marks: Marks) -> None:
         entries = self._table[self._table >= 0]
         size = len(self._table)
-        while (
-            len(entries) + more
-        ) > _FULL * 0.75 * size:  # spare room, so that the next growth is far off
+        while (len(entries) + more) > _AFTER * size:
             size *= 2
         self._table = np.full(size, _EMPTY, dtype=np.int32)
         self._used = self._place(known_marks[entries], entries)
