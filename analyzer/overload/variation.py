@@ -85,8 +85,7 @@ def varied_changes(
         table.team = table.team.copy()
         attribute(varied, attributed, statics.bed[table.static[attributed]])
     if len(later):
-        for name in ("first_response", "answered", "intervened"):
-            setattr(table, name, getattr(table, name).copy())
+        table.copy_sparse()
         # Classes, and with them coverage, have no effect on states.
         table.contributions, varied.cover = {}, Cover(statics.units, state.policy.cover_by)
         set_answer(varied, later, table.static[later])

@@ -8,6 +8,7 @@ derived, for many rows at once. The table knows nothing of rules, rosters or tim
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -140,9 +141,7 @@ class Table(Growing):
     def __init__(self) -> None:
         dense = {name: column for name, column in STORED.items() if name not in _SPARSE}
         super().__init__(**dense, **_REBUILT)
-        self._sparse = Sparse(**{name: STORED[name] for name in _SPARSE})
-        for name in _SPARSE:
-            setattr(self, name, self._sparse.column(name))
+        self._use(Sparse(**{name: STORED[name] for name in _SPARSE}))
         self.alarm_ids = AlarmIds()
         self._top = 0  # rows from here on were never taken
         self._free: list[Numbers] = []
@@ -160,6 +159,15 @@ class Table(Growing):
         # all responses by alarm id, of rows with more than one
         self.responses: dict[int, Moments] = {}
         self.contributions: dict[int, Contribution] = {}
+
+    def _use(self, sparse: Sparse) -> None:
+        self._sparse = sparse
+        for name in _SPARSE:
+            setattr(self, name, sparse.column(name))
+
+    def copy_sparse(self) -> None:
+        """Give a shallow copy of a table sparse columns of its own."""
+        self._use(deepcopy(self._sparse))
 
     def reserve(self, size: int) -> None:
         """Make room for at least `size` rows."""
