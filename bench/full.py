@@ -13,7 +13,7 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
-from bench import kafka, machine, recovery, rivals, worker
+from bench import kafka, machine, peer_runs, recovery, worker
 from bench.hospital import Load, clinicians, mix
 from bench.plot import draw
 from bench.report import format_mix, markdown, say
@@ -124,7 +124,7 @@ def _peers(
     def peer(name: str, program: str, *arguments: object, **more: Any) -> None:
         group = f"{program}-{len(rates.get(name, []))}-{arguments[-1]}"
         try:
-            found = rivals.run(
+            found = peer_runs.run(
                 folder, program, broker.address, group, *arguments, patience=180.0, **more
             )
         except (BenchError, OSError) as error:  # reported as missing; never estimated
@@ -145,23 +145,23 @@ def _peers(
             peer(f"stock Faust, {mode}", "stock_faust", FAUST_SECONDS, mode)
         if number >= SLOW:
             continue
-        if rivals.PYTHON.exists():
-            peer("Quix Streams, sliding", "quix_sliding", QUIX_SECONDS, python=rivals.PYTHON)
-        if rivals.PYTHON.exists() and (connector := rivals.flink_connector()) is not None:
+        if peer_runs.PYTHON.exists():
+            peer("Quix Streams, sliding", "quix_sliding", QUIX_SECONDS, python=peer_runs.PYTHON)
+        if peer_runs.PYTHON.exists() and (connector := peer_runs.flink_connector()) is not None:
             for query in ("hop", "over"):
                 flink = ("flink_sql", connector, query, alarms)
-                peer(f"Flink SQL, {query}", *flink, python=rivals.PYTHON)
+                peer(f"Flink SQL, {query}", *flink, python=peer_runs.PYTHON)
                 # Its compiler and garbage collector run in other threads.
                 if number == 0:
                     peer(
                         f"Flink SQL, {query}, all cores",
                         *flink,
-                        python=rivals.PYTHON,
+                        python=peer_runs.PYTHON,
                         cpus=machine.ALL,
                     )
-    if not rivals.PYTHON.exists():
+    if not peer_runs.PYTHON.exists():
         missing["Quix Streams, Flink SQL"] = "their environment is missing: run `make bench`"
-    elif rivals.flink_connector() is None:
+    elif peer_runs.flink_connector() is None:
         missing["Flink SQL"] = "its Kafka connector could not be fetched"
     return {
         "records": total,

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench import kafka, machine, rivals, worker
+from bench import kafka, machine, peer_runs, worker
 from bench.hospital import Load, clinicians, mix
 from bench.report import elapsed, format_mix, say
 from streams.settings import Settings
@@ -47,14 +47,14 @@ def run(folder: Path, load: Load, limit: float) -> dict[str, Any]:
             f"{ours.rate:,.0f} events/s, {ours.cpu_per_million:.2f} s of processor time a "
             f"million, {ours.peak_rss_mb:.0f} MB at most"
         )
-        faust = rivals.run(
+        faust = peer_runs.run(
             folder, "stock_faust", broker.address, "bench-faust", FAUST_SECONDS, "hopping"
         )
         say(
             f"stock Faust, hopping table, on the first {faust.records} alarm events: "
             f"{faust.rate:,.0f} events/s"
         )
-        bare = rivals.run(folder, "bare_aiokafka", broker.address, "bench-aiokafka", total)
+        bare = peer_runs.run(folder, "bare_aiokafka", broker.address, "bench-aiokafka", total)
         say(f"bare aiokafka getmany: {bare.rate:,.0f} events/s")
     return result(total, load, ours, faust, bare)
 
@@ -80,8 +80,8 @@ def result(
     total: int,
     load: Load,
     ours: worker.Run,
-    faust: rivals.Outcome | None,
-    bare: rivals.Outcome | None,
+    faust: peer_runs.Outcome | None,
+    bare: peer_runs.Outcome | None,
 ) -> dict[str, Any]:
     """The content of the last line; null where a peer was not measured."""
     return {

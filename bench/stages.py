@@ -265,7 +265,7 @@ class _App:
         self.crash_reason = None
         self.consumer_generation_id = 0
         self.rebalancing = self.in_recovery = False
-        self.desk = self.recorder = None
+        self.ownership = self.recorder = None
 
 
 def _nothing(_: int) -> nullcontext[Mapping[bytes, bytes]]:

@@ -19,7 +19,7 @@ class WebSettings(BaseModel):
     """Where the page, its interface, /metrics, /healthz and /ready are served, and to whom (see
     `streams.http.guard`).
 
-    `streams.http.door` enforces the bounds on connections.
+    `streams.http.bounded_site` enforces the bounds on connections.
     """
 
     model_config = ConfigDict(extra="forbid", validate_default=True)

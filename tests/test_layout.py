@@ -129,7 +129,7 @@ MEASURED = {("bench.measure", "analyzer.windows.snapshot")}
 """A benchmark times the functions inside this module, so it must reach into it."""
 
 
-def test_others_use_the_front_doors_of_the_analyzer() -> None:
+def test_others_use_the_front_of_the_analyzer() -> None:
     known = modules("analyzer")
     fronts = {
         module

@@ -4,7 +4,7 @@ It knows no web server: `streams.http.guard` asks it, and answers.
 """
 
 from streams.access.attempts import Attempts
-from streams.access.gate import Asked, Gate, Unknown
+from streams.access.authentication import Asked, Authenticator, Unknown
 from streams.access.names import allowed_names, asked_names
 from streams.access.roles import EVERYWHERE, Act, Elsewhere, Grant, Reader, Scope
 from streams.access.tokens import Tokens, token_of
@@ -14,8 +14,8 @@ __all__ = [
     "Act",
     "Asked",
     "Attempts",
+    "Authenticator",
     "Elsewhere",
-    "Gate",
     "Grant",
     "Reader",
     "Scope",

@@ -19,7 +19,7 @@ MOST_ADDRESSES = 10_000
 
 
 class Attempts:
-    """The failed attempts by address (see `streams.http.door.address_of`). `clock` in s."""
+    """The failed attempts by address (see `streams.http.bounded_site.address_of`). `clock` in s."""
 
     def __init__(
         self,

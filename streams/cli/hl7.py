@@ -202,7 +202,7 @@ def listen(
     import asyncio
 
     from streams.files.lines import InputError
-    from streams.hl7.listening import Doors, Hl7Error, prepare
+    from streams.hl7.listening import Hl7Error, Listeners, prepare
     from streams.hl7.listening import listen as listening
     from streams.hl7.profiles import load_profiles
 
@@ -212,7 +212,7 @@ def listen(
         fail("--tls-client-ca: expected --tls-cert and --tls-key as well", WRONG)
     settings = load_settings(config, broker=broker)
     prepare(settings)
-    doors = Doors(host, ports, tls_cert, tls_key, tls_client_ca)
+    listeners = Listeners(host, ports, tls_cert, tls_key, tls_client_ca)
     try:
         known = load_profiles(profiles)
     except InputError as error:
@@ -221,7 +221,7 @@ def listen(
         asyncio.run(
             listening(
                 settings,
-                doors,
+                listeners,
                 known,
                 (metrics_host, metrics_port),
                 ack.value,

@@ -113,8 +113,8 @@ def _token(option: str, file: Path | None) -> str | None:
 def _relay(settings: Settings, forward: str | None, token: str | None) -> Relay:
     """The relay that completes pages under these settings. Raises `SettingsError`."""
     from streams.http.relay import Relay
-    from streams.paging.desk import Desk
     from streams.paging.links import signer_of
+    from streams.paging.ownership import Ownership
     from streams.paging.silences import alertmanager_of
 
     calendars, paging = settings.calendar.calendars, settings.paging
@@ -122,7 +122,7 @@ def _relay(settings: Settings, forward: str | None, token: str | None) -> Relay:
     signer = signer_of(paging.key_file)
     return Relay(
         calendars,
-        None if alertmanager is None else Desk(alertmanager, calendars),
+        None if alertmanager is None else Ownership(alertmanager, calendars),
         (signer, paging.url, paging.link_lifetime / 1000) if signer and paging.url else None,
         forward,
         token,

@@ -18,7 +18,7 @@ import numpy as np
 from analyzer import OUTCOMES, Columns, Command, EventIds, Topic
 from analyzer.arrays import Flags, Levels, Numbers
 from streams.files.coded import FIELDS, Coded, Coding
-from streams.files.shelf import Put, Shelf
+from streams.files.spool import Spool, Spooled
 
 AT_ONCE = 1 << 14
 """Facts that are Python objects at one time."""
@@ -40,17 +40,17 @@ class Chunk:
     coding: Coding
     at: Numbers
     of: Numbers
-    packed: Put
+    packed: Spooled
 
     @classmethod
-    def put(cls, coding: Coding, coded: Coded, shelf: Shelf) -> Chunk:
+    def put(cls, coding: Coding, coded: Coded, spool: Spool) -> Chunk:
         of = coded.of
         if len(of) and bool((of == of[0]).all()):
             of = np.broadcast_to(of[:1].copy(), of.shape)  # one number for all
         elif of.base is not None:
             of = of.copy()
         at = coded.at if coded.at.base is None else coded.at.copy()
-        return cls(coding, at, of, shelf.put(coding.packed(coded)))
+        return cls(coding, at, of, spool.put(coding.packed(coded)))
 
     def __len__(self) -> int:
         return len(self.at)
@@ -81,7 +81,7 @@ class Kept:
         """`at_once`: so many facts are packed together where lines are not in order of time."""
         self.topic: Topic = topic
         self._coding = Coding(topic)
-        self._shelf = Shelf()
+        self._spool = Spool()
         self._at_once = at_once
         self._chunks: list[Chunk] = []
         self._ids = EventIds()
@@ -118,7 +118,7 @@ class Kept:
         self._waiting = [coded[begin:]]
 
     def _put(self, coded: Coded) -> Chunk:
-        return Chunk.put(self._coding, coded, self._shelf)
+        return Chunk.put(self._coding, coded, self._spool)
 
     def control(
         self, command: Command, facility: str, at: int, clinician: str | None = None

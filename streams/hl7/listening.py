@@ -1,4 +1,4 @@
-"""Listening: runs the door with a Kafka producer until a signal stops it."""
+"""Listening: runs the receiver with a Kafka producer until a signal stops it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from aiokafka.errors import KafkaError
 
 from analyzer.hl7 import Mode, Profiles
 from streams import logs
-from streams.hl7.door import Door
 from streams.hl7.metrics import Hl7Metrics
+from streams.hl7.receiver import Receiver
 from streams.hl7.serving import Serving
 from streams.kafka.failures import explained
 from streams.kafka.permissions import called
@@ -38,7 +38,7 @@ class Hl7Error(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Listeners:
     """Where to listen, and the TLS files (PEM)."""
 
     host: str
@@ -85,7 +85,7 @@ def check_topics(settings: Settings, command: Any, wanted: Sequence[str]) -> dic
 
 async def listen(
     settings: Settings,
-    doors: Doors,
+    listeners: Listeners,
     profiles: Profiles,
     web: tuple[str, int],
     mode: Mode = "auto",
@@ -99,7 +99,7 @@ async def listen(
     `idempotent`: use an idempotent producer; without it, a message may be stored twice. `recorded`:
     the timestamp of a record is MSH-7, not its arrival. Raises `Hl7Error`.
     """
-    tls = doors.tls()
+    tls = listeners.tls()
     check_topics(settings, "hl7 listen", ["hl7"])
     stop = stopped_by_signals()
     metrics = Hl7Metrics()
@@ -124,7 +124,7 @@ async def listen(
         )
         return delivery
 
-    door = Door(keep, profiles, metrics, mode)
+    receiver = Receiver(keep, profiles, metrics, mode)
     serving = Serving(metrics, lambda: True)
     try:
         await producer.start()
@@ -137,15 +137,15 @@ async def listen(
     try:
         try:
             await serving.start(*web)
-            ports = [await door.open(doors.host, port, tls) for port in doors.ports]
+            ports = [await receiver.open(listeners.host, port, tls) for port in listeners.ports]
         except OSError as error:
             raise Hl7Error(f"cannot listen: {error.strerror or error}") from None
-        log.info("listening for HL7", host=doors.host, ports=ports, tls=tls is not None)
+        log.info("listening for HL7", host=listeners.host, ports=ports, tls=tls is not None)
         opened(ports)
-        async with managed(f"listening for HL7 on {doors.host}:{','.join(map(str, ports))}"):
+        async with managed(f"listening for HL7 on {listeners.host}:{','.join(map(str, ports))}"):
             await stop.wait()
         log.info("stopping: accepted messages are acknowledged first")
-        await door.close()
+        await receiver.close()
     finally:
         await serving.stop()
         await producer.stop()

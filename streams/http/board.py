@@ -40,7 +40,7 @@ from streams.http.standings import Key, Names, clinician_of, states_of, units_of
 from streams.http.vocabulary import rules_of
 from streams.metrics.exporter import Exporter, Measured, Source, in_turns
 from streams.metrics.freshness import Freshness
-from streams.paging.desk import Desk
+from streams.paging.ownership import Ownership
 from streams.paging.takings import Taking
 from streams.paging.words import has_words
 from streams.partitions.partition import Partition
@@ -129,8 +129,8 @@ class Board:
     """/api/v1/units, /api/v1/unit and /api/v1/clinicians of one worker.
 
     `behind` gives in one line why the worker is not up to date, or None. `event`: whether the
-    watermark of each facility is its clock; `desk`: where pages are taken; `links`: whether pages
-    have a link there; `grafana`: the address of Grafana, for links to its boards;
+    watermark of each facility is its clock; `ownership`: who has taken which page; `links`: whether
+    pages have a link there; `grafana`: the address of Grafana, for links to its boards;
     `smallest_group`: see `streams.http.privacy`. `reuse` in
     seconds: see `streams.metrics.freshness`.
     """
@@ -146,7 +146,7 @@ class Board:
         reuse: float | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
-        desk: Desk | None = None,
+        ownership: Ownership | None = None,
         grafana: str | None = None,
         calendars: Calendars = UTC_CALENDARS,
         links: bool = False,
@@ -155,7 +155,7 @@ class Board:
         self._links = links
         self._source = source
         self._privacy = Privacy.of(smallest_group, policy)
-        self._desk = desk
+        self._ownership = ownership
         self._grafana = grafana
         self._exporter = exporter
         self._policy = policy
@@ -287,8 +287,8 @@ class Board:
         known = self._known(at, moment)  # asks the worker, so it runs in the event loop
         head = self._head(at, known)
         view = await in_turns(self._thread.submit(self._view, measured, at, head, known, half))
-        if self._desk is not None:
-            _add_takings(view, self._desk)
+        if self._ownership is not None:
+            _add_takings(view, self._ownership)
         self._exporter.unmeasured.record("board", view.failed)
         return view
 
@@ -408,24 +408,24 @@ def unit_board(grafana: str, facility: str, unit: str) -> str:
     return f"{grafana.rstrip('/')}/d/alarm-fatigue-unit?{query}"
 
 
-def _add_takings(view: View, desk: Desk) -> None:
+def _add_takings(view: View, ownership: Ownership) -> None:
     """Says of each unit who has its page, as far as that is known."""
-    now = desk.now()
-    if not desk.known.current(now):
+    now = ownership.now()
+    if not ownership.known.current(now):
         view.head = replace(view.head, takings="unknown")
         return
-    held = desk.known.held(now)
+    held = ownership.known.held(now)
     view.head = replace(view.head, takings="known")
     view.units = [
-        (key, replace(unit, taken=_taken(held[key], desk, now)) if key in held else unit)
+        (key, replace(unit, taken=_taken(held[key], ownership, now)) if key in held else unit)
         for key, unit in view.units
     ]
 
 
-def _taken(one: Taking, desk: Desk, now: float) -> Taken:
+def _taken(one: Taking, ownership: Ownership, now: float) -> Taken:
     return Taken(
         role=one.role,
         since=round(1000 * one.since),
         until=round(1000 * one.until),
-        says=has_words(one, desk.clock(one.facility), now),
+        says=has_words(one, ownership.clock(one.facility), now),
     )

@@ -13,7 +13,7 @@ from streams.access import (
     Act,
     Asked,
     Attempts,
-    Gate,
+    Authenticator,
     Reader,
     allowed_names,
     asked_names,
@@ -22,9 +22,9 @@ from streams.audit import Recorder
 from streams.audit.recorder import EVERYBODY, Read
 from streams.formats.codec import to_json
 from streams.http import visits
+from streams.http.bounded_site import address_of
 from streams.http.connection import ALLOWED
 from streams.http.documents.common import Error
-from streams.http.door import address_of
 from streams.http.refusals import Refusals
 from streams.http.site import page_files
 from streams.paging.links import PATH as TAKE
@@ -99,18 +99,18 @@ def guard(
     a reader may ask is for the pages to check.
     Raises `SettingsError`.
     """
-    gate = Gate(settings)
+    authenticator = Authenticator(settings)
     is_ours = allowed_names(settings, linked)
     failures = Attempts() if attempts is None else attempts
 
     def known(request: web.Request, asked: Asked, visit: visits.Visit) -> Reader | web.Response:
         """The reader, or the refusal of a reader who cannot be identified."""
         shows = "Authorization" in request.headers
-        if shows and gate.tokens and (seconds := failures.wait(visit.address)):
+        if shows and authenticator.tokens and (seconds := failures.wait(visit.address)):
             refusals.count("too_many_attempts")
             wait = {"Retry-After": str(math.ceil(seconds))}
             return _refused("too many invalid tokens: wait\n", 429, wait)
-        found = gate.identify(asked)
+        found = authenticator.identify(asked)
         if isinstance(found, Reader):
             return found
         visit.claims = found.name
@@ -129,7 +129,7 @@ def guard(
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         asked, path = _asked(request), _path(request)
-        visit = visits.begin(visits.Visit(_counted(gate.address(asked)), path))
+        visit = visits.begin(visits.Visit(_counted(authenticator.address(asked)), path))
         try:
             response = await checked(request, handler, asked, visit)
         except web.HTTPException as refusal:

@@ -17,8 +17,8 @@ import aiohttp
 
 from streams.formats.calendars import Calendars
 from streams.http.pages import Page
-from streams.paging.desk import Desk
 from streams.paging.links import Link, Signer
+from streams.paging.ownership import Ownership
 from streams.paging.silences import AlertmanagerError
 from streams.paging.words import Clock, had_words, has_words
 
@@ -28,21 +28,21 @@ NOT_KNOWN = "it is not known whether somebody has it"
 
 
 class Relay:
-    """`desk`: where it is asked who has a page. `links`: the signer, where links lead to, and for
-    how long they can be used (s). `gateway`: where pages go; None: nowhere else.
+    """`ownership`: who has taken which page. `links`: the signer, where links lead to, and for how
+    long they can be used (s). `gateway`: where pages go; None: nowhere else.
     """
 
     def __init__(
         self,
         calendars: Calendars,
-        desk: Desk | None = None,
+        ownership: Ownership | None = None,
         links: tuple[Signer, str, float] | None = None,
         gateway: str | None = None,
         token: str | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._calendars = calendars
-        self._desk = desk
+        self._ownership = ownership
         self._links = links
         self._gateway = gateway
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -60,13 +60,13 @@ class Relay:
             expires = int(self._now() + lifetime)
             link = Link(page.facility, page.unit, page.tier, expires)
             page = replace(page, link=signer.url(base, link))
-        if self._desk is None:
+        if self._ownership is None:
             return page
         try:
-            found = await self._desk.look(page.facility, page.unit)
+            found = await self._ownership.look(page.facility, page.unit)
         except AlertmanagerError:
             return page if page.tier is None else replace(page, taken=NOT_KNOWN)
-        clock, now = self.clock(page.facility), self._desk.now()
+        clock, now = self.clock(page.facility), self._ownership.now()
         if found.taking is not None:
             return replace(page, taken=has_words(found.taking, clock, now), holds=True)
         if found.before is not None:

@@ -19,8 +19,8 @@ from faust.web import View
 
 from streams.http import site, visits
 from streams.http.refusals import Refusals
-from streams.paging.desk import Desk, Standing
 from streams.paging.links import PATH, STYLE, ExpiredError, ForgedError, Link, Signer
+from streams.paging.ownership import Ownership, Standing
 from streams.paging.silences import AlertmanagerError
 from streams.paging.takings import LONGEST_REACH
 from streams.paging.tiers import ROLES, TIERS
@@ -80,9 +80,9 @@ class Takes(View):  # type: ignore[misc]  # Faust gives it no types
         return await self.get(request, **more)
 
 
-def add_taking(app: Any, desk: Desk, signer: Signer, refusals: Refusals) -> None:
+def add_taking(app: Any, ownership: Ownership, signer: Signer, refusals: Refusals) -> None:
     """Serve the page behind the links that `signer` made."""
-    counter = Counter(desk, signer, refusals)
+    counter = Counter(ownership, signer, refusals)
     style = files(site.__name__).joinpath("take.css").read_bytes()
 
     @app.page(PATH, base=Takes)  # type: ignore[untyped-decorator]
@@ -97,14 +97,14 @@ def add_taking(app: Any, desk: Desk, signer: Signer, refusals: Refusals) -> None
 class Counter:
     """Answers the requests."""
 
-    def __init__(self, desk: Desk, signer: Signer, refusals: Refusals) -> None:
-        self._desk = desk
+    def __init__(self, ownership: Ownership, signer: Signer, refusals: Refusals) -> None:
+        self._ownership = ownership
         self._signer = signer
         self._refusals = refusals
 
     async def answer(self, request: web.Request) -> web.Response:
         try:
-            link = self._signer.read(_only(request.query), self._desk.now())
+            link = self._signer.read(_only(request.query), self._ownership.now())
         except ForgedError:
             self._refusals.count("forged_link")
             return _said(
@@ -125,7 +125,7 @@ class Counter:
         try:
             if request.method == "POST":
                 return await self._act(link, request)
-            return self._shown(link, await self._desk.look(link.facility, link.unit))
+            return self._shown(link, await self._ownership.look(link.facility, link.unit))
         except FormError as error:
             return _said(400, "That did not work", f"{capital(str(error))}. Open the link again.")
         except AlertmanagerError:
@@ -144,13 +144,13 @@ class Counter:
                 form = Form.of(await request.read())
         except TimeoutError:
             raise FormError("the form did not arrive in time") from None
-        until = self._until(form.span, self._desk.clock(link.facility))
+        until = self._until(form.span, self._ownership.clock(link.facility))
         if form.action == "take":
-            await self._desk.take(link, form.role, form.reach, until)
+            await self._ownership.take(link, form.role, form.reach, until)
         elif form.action == "keep":
-            await self._desk.keep(link, until)
+            await self._ownership.keep(link, until)
         else:
-            await self._desk.hand_back(link)
+            await self._ownership.hand_back(link)
         visit = visits.current()
         visit.event = "page"
         visit.asked = {"action": form.action, "role": form.role, "tier": link.tier, "until": until}
@@ -159,13 +159,13 @@ class Counter:
         return web.Response(status=303, headers={"Location": where})
 
     def _until(self, span: str, clock: Clock) -> float:
-        now = self._desk.now()
+        now = self._ownership.now()
         if span == SHIFT:
             return clock.shift_end(now)
         return now + SPANS[span]
 
     def _shown(self, link: Link, found: Standing) -> web.Response:
-        clock, now = self._desk.clock(link.facility), self._desk.now()
+        clock, now = self._ownership.clock(link.facility), self._ownership.now()
         place = f"{link.unit}, {link.facility}"
         if found.since is None and found.taking is None:
             return _said(200, place, "The overload is over. There is nothing to take.")

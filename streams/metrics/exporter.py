@@ -55,7 +55,7 @@ from streams.metrics.tables import (
     watermark_table,
 )
 from streams.metrics.takings import taking_tables
-from streams.paging.desk import Known
+from streams.paging.ownership import Known
 from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings, PrivacySettings
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from streams.metrics.tables import Table, simple_table
-from streams.paging.desk import Known
+from streams.paging.ownership import Known
 
 
 def taking_tables(

@@ -23,8 +23,8 @@ from streams.audit.recorder import listed
 from streams.formats.alarm_names import speak
 from streams.formats.pseudonyms import Pseudonyms
 from streams.http.board import Board
+from streams.http.bounded_site import BoundedSite, new_runner
 from streams.http.credentials import tls_of
-from streams.http.door import Door, new_runner
 from streams.http.finder import REUSE_SECONDS as FINDINGS_REUSE_SECONDS
 from streams.http.finder import Finder
 from streams.http.guard import guard
@@ -56,8 +56,8 @@ from streams.kafka.topics import LARGEST_RECORD, current_limits, plans
 from streams.kafka.transport import Transport
 from streams.kafka.versions import Version, other_groups
 from streams.metrics.exporter import REUSE_SECONDS, Exporter
-from streams.paging.desk import Desk, Known
 from streams.paging.links import signer_of
+from streams.paging.ownership import Known, Ownership
 from streams.paging.silences import alertmanager_of
 from streams.partitions.pressure import Pressure
 from streams.partitions.sealing import CLEAR, Sealing
@@ -68,10 +68,10 @@ from streams.settings import Settings, WebSettings
 from streams.worker.checkpointer import Checkpointer
 from streams.worker.holder import FoundRecords, Holder
 from streams.worker.lag import Lag
-from streams.worker.lookout import Lookout
+from streams.worker.other_versions import LOOK_SECONDS, OtherVersions
 from streams.worker.reader import Reader
-from streams.worker.rivals import LOOK_SECONDS, Rivals
 from streams.worker.sink import Sink
+from streams.worker.stall_watch import StallWatch
 from streams.worker.unscanned import Unscanned
 from streams.worker.work import Parts, Work
 
@@ -120,9 +120,9 @@ class Site(Web):
         await super().start_server()
         self.app.service_manager.ready(f"serving {self.app.web_settings.address}/")
 
-    def _create_site(self) -> Door:
+    def _create_site(self) -> BoundedSite:
         settings = self.app.web_settings
-        return Door(
+        return BoundedSite(
             self._runner, settings, self.refusals, settings.port, self.app.conf.web_ssl_context
         )
 
@@ -134,10 +134,10 @@ class App(Unscanned):
     web_settings: WebSettings
     linked: str | None = None
     """The host name in links of pages."""
-    desk: Desk | None = None
+    ownership: Ownership | None = None
     recorder: Recorder | None = None
     current_limits: Callable[[], dict[str, int]]
-    rivals: Rivals
+    other_versions: OtherVersions
     names = Naming()
     """The names of the topics on the broker."""
     service_manager = ServiceManager()
@@ -153,11 +153,11 @@ class App(Unscanned):
 
     async def on_start(self) -> None:
         await super().on_start()
-        self.add_future(self.work.lookout.watch())  # Faust's own timers wait for the partitions
+        self.add_future(self.work.stall_watch.watch())  # Faust's own timers wait for the partitions
         self.add_future(self._keep_limits())
         self.add_future(self._keep_fences())
-        if self.desk is not None:
-            self.add_future(self.desk.watch())
+        if self.ownership is not None:
+            self.add_future(self.ownership.watch())
 
     async def _keep_limits(self) -> None:
         while True:
@@ -167,7 +167,7 @@ class App(Unscanned):
     async def _keep_fences(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if await self.rivals.look():
+            if await self.other_versions.look():
                 for number in list(self.work.holder.held):
                     self.work.holder.fence(number)
 
@@ -202,7 +202,7 @@ def create_app(
     app.linked = urlsplit(settings.paging.url or "").hostname
     alertmanager = alertmanager_of(settings.alertmanager.url, settings.alertmanager.token_file)
     if alertmanager is not None:
-        app.desk = Desk(alertmanager, settings.calendar.calendars)
+        app.ownership = Ownership(alertmanager, settings.calendar.calendars)
     app.current_limits = partial(current_limits, settings)
     table = CheckpointTable(
         app, name="checkpoint", partitions=settings.partitions, key_type=bytes, value_type=bytes
@@ -212,7 +212,7 @@ def create_app(
     sealing = Sealing(*state_keys(settings))
     for line in warnings(settings):
         log.warning(line)
-    app.rivals = Rivals(others, partial(other_groups, settings))
+    app.other_versions = OtherVersions(others, partial(other_groups, settings))
     work = app.work = new_work(
         app,
         settings,
@@ -220,10 +220,10 @@ def create_app(
         clock,
         lambda number: table.data.taken(number, sealing),
         limits or {},
-        takings=Known if app.desk is None else app.desk.current,
+        takings=Known if app.ownership is None else app.ownership.current,
         sealing=sealing,
         audit=Counts if app.recorder is None else app.recorder.counts_now,
-        rivals=app.rivals,
+        other_versions=app.other_versions,
     )
     table.on_revoked, table.on_recovered = work.holder.revoked, work.holder.take_over
     slices = app.topic(*map(app.names.called, TOPICS), schema=Slices(), acks=False)
@@ -263,19 +263,21 @@ def new_work(
     takings: Callable[[], Known] = Known,
     sealing: Sealing = CLEAR,
     audit: Callable[[], Counts] = Counts,
-    rivals: Rivals | None = None,
+    other_versions: OtherVersions | None = None,
 ) -> Work:
     """The parts of a worker and its exporter, put together. Nothing is registered with Faust yet.
 
     `found` gives the records that recovery found; `limits` as in `create_app`; `pressure` replaces
     the default one; `takings` says who has which page; `sealing` encrypts the stored state; `audit`
-    counts what was recorded; `rivals` are the workers of other state versions.
+    counts what was recorded; `other_versions` are the workers of other state versions.
     """
     policy, wall = settings.policy, settings.clock == "wall"
     pressure = pressure or Pressure()
     known = Limits({plan.name: plan.max_bytes for plan in plans(settings, 1)}, LARGEST_RECORD)
     known.update(limits)
-    holder = Holder(app, settings, policy, pseudonym, found, clock, rivals or Rivals())
+    holder = Holder(
+        app, settings, policy, pseudonym, found, clock, other_versions or OtherVersions()
+    )
     sink = Sink(app, known)
 
     def observe_delays(topic: Topic, accepted_at: npt.NDArray[np.int64], now: float) -> None:
@@ -293,7 +295,7 @@ def new_work(
     work = Work(app, parts, clock, settings.partitions, policy.max_ahead if wall else None)
     if isinstance(pseudonym, Pseudonyms) and not wall:
         pseudonym.now = partial(_latest, holder)
-    work.lookout = Lookout(app, settings, clock, work)
+    work.stall_watch = StallWatch(app, settings, clock, work)
     work.exporter = Exporter(
         work,
         pseudonym,
@@ -336,7 +338,7 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
         names,
         partial(not_ready, app, work),
         not wall,
-        desk=app.desk,
+        ownership=app.ownership,
         grafana=settings.web.grafana_url,
         calendars=calendars,
         links=settings.paging.url is not None,
@@ -363,8 +365,8 @@ def _add_site(app: App, settings: Settings, pseudonym: Callable[[str], str], wor
     add_board(app, work, board)
     add_week(app, work, Weeks(settings.archive.path, board, smallest, calendars))
     signer = signer_of(settings.paging.key_file)
-    if app.desk is not None and signer is not None:
-        add_taking(app, app.desk, signer, app.web.refusals)
+    if app.ownership is not None and signer is not None:
+        add_taking(app, app.ownership, signer, app.web.refusals)
 
 
 def _faust(settings: Settings) -> App:

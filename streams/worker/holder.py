@@ -17,7 +17,7 @@ from streams.partitions.partition import Partition
 from streams.partitions.recomputing import Recomputing
 from streams.partitions.sealing import Opened
 from streams.settings import Settings
-from streams.worker.rivals import Rivals
+from streams.worker.other_versions import OtherVersions
 
 FoundRecords = Callable[[int], AbstractContextManager[Mapping[bytes, bytes]]]
 """Gives the records found in the checkpoint topic, by partition number (see `store.Found.taken`).
@@ -37,7 +37,7 @@ class Holder:
         pseudonym: Callable[[str], str],
         found: FoundRecords,
         clock: Callable[[], float],
-        rivals: Rivals,
+        other_versions: OtherVersions,
     ) -> None:
         self._app = app
         self._settings = settings
@@ -45,7 +45,7 @@ class Holder:
         self._pseudonym = pseudonym
         self._found = found
         self._clock = clock
-        self._rivals = rivals
+        self._other_versions = other_versions
         self.held: dict[int, Held] = {}
         self._generation: int | None = None
         """The group's generation in which `held` was last taken over."""
@@ -129,7 +129,7 @@ class Holder:
     def fence(self, number: int) -> None:
         """Make the editions of a partition exceed those of versions that this one replaces."""
         outbox = self.held[number].partition.outbox
-        outbox.fence(self._rivals.fence(outbox.generation))
+        outbox.fence(self._other_versions.fence(outbox.generation))
 
     def _new_partition(self, number: int, restored: Restored) -> Partition:
         settings = self._settings
@@ -144,7 +144,7 @@ class Holder:
         now = round(self._clock() * 1000) if settings.clock == "wall" else None
         recomputing = Recomputing.read(restored.recomputing, now) or Recomputing(now)
         if not restored.next_offsets:
-            recomputing.fresh, recomputing.emitted = True, self._rivals.emitted(number)
+            recomputing.fresh, recomputing.emitted = True, self._other_versions.emitted(number)
         return Partition(
             number,
             settings.partitions,

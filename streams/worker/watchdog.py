@@ -1,11 +1,11 @@
 """The watchdog: a thread that ends a process whose event loop is stuck, or that does not stop in
 time.
 
-All other checks of a worker (the lookout, /healthz, the drain) run on the event loop and hang with
-it, while the thread of the Kafka client keeps the partitions. The watchdog is independent of the
-loop. It makes the loop answer once a second, and it reads signals itself, from the pipe that the
-interpreter's C handler writes to. It ends the process with one last line on standard error, which
-holds the slice being taken in and the stack of the main thread.
+All other checks of a worker (the stall watch, /healthz, the drain) run on the event loop and hang
+with it, while the thread of the Kafka client keeps the partitions. The watchdog is independent of
+the loop. It makes the loop answer once a second, and it reads signals itself, from the pipe that
+the interpreter's C handler writes to. It ends the process with one last line on standard error,
+which holds the slice being taken in and the stack of the main thread.
 
 A Python thread cannot run while C code holds the interpreter's lock. For that case, `faulthandler`
 has a timer in a C thread: it writes the stacks of all threads and ends the process with status 1.

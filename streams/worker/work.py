@@ -23,10 +23,10 @@ from streams.partitions.progress import Standing
 from streams.worker.checkpointer import Checkpointer
 from streams.worker.holder import Holder
 from streams.worker.lag import Lag
-from streams.worker.lookout import Lookout
 from streams.worker.reader import Reader
 from streams.worker.recomputation import Recomputation
 from streams.worker.sink import Sink
+from streams.worker.stall_watch import StallWatch
 from streams.worker.watchdog import NOT_DRAINED, STOP_SECONDS, Watchdog
 
 DRAIN_SECONDS = 5.0
@@ -59,7 +59,7 @@ class Work:
     """
 
     exporter: Exporter
-    lookout: Lookout
+    stall_watch: StallWatch
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Work:
         return Health.of(
             self.partitions,
             self._clock(),
-            self.lookout.broker_answered_at(),
+            self.stall_watch.broker_answered_at(),
             self._app.consumer.partition_counts(TOPICS),
             self._partitions,
             self._max_ahead,
@@ -160,7 +160,7 @@ class Work:
         """Do everything that is due every second."""
         self.advance()
         self.recomputation.report()
-        answered = self.lookout.answers.last()
+        answered = self.stall_watch.answers.last()
         if answered is not None:
             self.lag.check_transactions(answered)
         self._departures.check(self, self._clock())
@@ -177,7 +177,7 @@ class Work:
         self.checkpointer.begin_if_due()
 
     def standing(self) -> Standing:
-        """The progress that the lookout checks."""
+        """The progress that the stall watch checks."""
         app = self._app
         settled = self.recovered and not app.rebalancing and not app.in_recovery
         paused = self.pressure.paused

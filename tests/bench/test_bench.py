@@ -13,7 +13,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from analyzer import Engine, Policy, Topic
 from analyzer.whatif.grid import search
-from bench import hospital, importing, plot, profile, quick, report, rivals, stages, tuning
+from bench import hospital, importing, peer_runs, plot, profile, quick, report, stages, tuning
 from bench.hospital import Load, clinicians, mix
 from bench.kafka import partition_of
 from bench.worker import Run, burdens
@@ -111,7 +111,7 @@ def test_the_last_line_has_the_promised_keys() -> None:
     ours = Run(
         records=900, expected=1000, seconds=3.0, cpu_seconds=0.9, peak_rss_mb=99.6, scrapes=1
     )
-    found = quick.result(1000, load, ours, rivals.Outcome(30, 3.0), rivals.Outcome(1000, 0.5))
+    found = quick.result(1000, load, ours, peer_runs.Outcome(30, 3.0), peer_runs.Outcome(1000, 0.5))
     line = json.loads(quick.line(found))
     assert line == found
     assert line["events_per_s"] == 300  # counted records, not offered ones
@@ -124,20 +124,22 @@ def test_the_last_line_has_the_promised_keys() -> None:
 
 
 def test_a_peer_is_read_only_when_its_line_is_complete() -> None:
-    assert rivals.parse("starting\n") is None
-    assert rivals.parse('starting\n{"records": 5, "sec') is None
-    assert rivals.parse('starting\n{"records": 5, "seconds": 2.5}\nmore\n') == rivals.Outcome(
+    assert peer_runs.parse("starting\n") is None
+    assert peer_runs.parse('starting\n{"records": 5, "sec') is None
+    assert peer_runs.parse('starting\n{"records": 5, "seconds": 2.5}\nmore\n') == peer_runs.Outcome(
         5, 2.5
     )
 
 
 def test_a_peer_that_fails_is_named_with_its_last_log_line(tmp_path: Path) -> None:
-    with pytest.raises(rivals.BenchError, match=r"bare_aiokafka ended with status 1: IndexError"):
-        rivals.run(tmp_path, "bare_aiokafka", "127.0.0.1:1")
+    with pytest.raises(
+        peer_runs.BenchError, match=r"bare_aiokafka ended with status 1: IndexError"
+    ):
+        peer_runs.run(tmp_path, "bare_aiokafka", "127.0.0.1:1")
 
 
 @pytest.mark.parametrize(
-    "module", [plot, profile, report, rivals], ids=lambda module: module.__name__
+    "module", [plot, profile, report, peer_runs], ids=lambda module: module.__name__
 )
 def test_examples_in_the_documentation_hold(module: Any) -> None:
     found = doctest.testmod(module)

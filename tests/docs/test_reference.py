@@ -126,6 +126,7 @@ def other_than(one: Setting) -> object:
         "policy.overload.every": "2m",
         "policy.overload.hold": "3m",
         "policy.overload.cool_down": "20m",
+        "policy.overload.protected_1h": {"elevated": {"enter": 0.25, "leave": 0.25}},
         "policy.overload.units": {"ICU": {"beds": {"elevated": {"enter": 2, "leave": 2}}}},
     }
     if one.name in fixed:

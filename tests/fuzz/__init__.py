@@ -1,4 +1,4 @@
-"""Fuzzing: arbitrary bytes at every door of the service, with an oracle for each that knows what
+"""Fuzzing: arbitrary bytes at every input of the service, with an oracle for each that knows what
 may come of them.
 
 A target (`targets`) is a function of bytes that raises where a rule is broken; `mutation` makes

@@ -30,7 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == [_CHILD]:
         return _fuzz(arguments[1], list(arguments[2:]))
     parser = argparse.ArgumentParser(
-        prog="python -m tests.fuzz", description="Arbitrary bytes at every door of the service."
+        prog="python -m tests.fuzz",
+        description="Arbitrary bytes at every input of the service.",
     )
     parser.add_argument(
         "targets",

@@ -15,8 +15,8 @@ import yaml
 
 from streams.dev.broker import free_port
 from streams.formats.calendars import Calendars
-from streams.paging.desk import Desk
 from streams.paging.links import Signer
+from streams.paging.ownership import Ownership
 from streams.paging.silences import Alertmanager as Client
 from streams.settings import WebSettings
 from tests.harness.alertmanagers import Alertmanager
@@ -60,11 +60,11 @@ class Night:
                 stderr=out,
             )
         self.signer = Signer(KEY.encode())
-        desk = Desk(Client(config["alertmanager"]["url"]), Calendars())
+        ownership = Ownership(Client(config["alertmanager"]["url"]), Calendars())
         self.site = Site(
             FakeWorker(simulated()),
             WebSettings(token=READERS_TOKEN),  # type: ignore[arg-type]  # pydantic hides it
-            desk=desk,
+            ownership=ownership,
             signer=self.signer,
         )
         self.site.start()

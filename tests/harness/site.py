@@ -26,8 +26,8 @@ from streams.formats.calendars import UTC_CALENDARS, Calendars
 from streams.formats.codec import decode, to_json
 from streams.health.health import Health
 from streams.http.board import Board
+from streams.http.bounded_site import BoundedSite, new_runner
 from streams.http.credentials import tls_of
-from streams.http.door import Door, new_runner
 from streams.http.finder import Finder
 from streams.http.guard import guard
 from streams.http.incidents import Incidents
@@ -48,8 +48,8 @@ from streams.http.web import (
 from streams.http.weeks import Read, Weeks
 from streams.http.workbench import Workbench
 from streams.metrics.exporter import Exporter
-from streams.paging.desk import Desk, Known
 from streams.paging.links import Signer
+from streams.paging.ownership import Known, Ownership
 from streams.partitions.partition import Partition
 from streams.settings import MetricsSettings, WebSettings
 from streams.simulator import Storm, Ward, simulate
@@ -168,7 +168,7 @@ class Site:
         max_clinicians: int = 10_000,
         pseudonym: Callable[[str], str] = str,
         stall: float = 30.0,
-        desk: Desk | None = None,
+        ownership: Ownership | None = None,
         signer: Signer | None = None,
         linked: str | None = None,
         calendars: Calendars = UTC_CALENDARS,
@@ -180,7 +180,7 @@ class Site:
         read: Read | None = None,
     ) -> None:
         self.worker, self.now, self.moment = worker, now, 0.0
-        self._desk = desk
+        self._ownership = ownership
         self.settings, self.stall = settings or WebSettings(), stall
         self.pages = Pages()
         policy = Policy() if overload is None else Policy(overload=overload)
@@ -191,7 +191,7 @@ class Site:
             policy.min_classified,
             metrics,
             0.0,
-            takings=Known if desk is None else desk.current,
+            takings=Known if ownership is None else ownership.current,
             calendars=calendars,
         )
         add_pages(self.pages, worker, exporter)
@@ -224,7 +224,7 @@ class Site:
             reuse,
             wall=lambda: self.now,
             clock=lambda: self.moment,
-            desk=desk,
+            ownership=ownership,
             grafana=self.settings.grafana_url,
             calendars=calendars,
             links=signer is not None,
@@ -235,8 +235,8 @@ class Site:
         add_week(self.pages, worker, weeks)
         self.refusals = Refusals()
         guard(self.pages.web, self.settings, self.refusals, linked, attempts, recorder)
-        if desk is not None and signer is not None:
-            add_taking(self.pages, desk, signer, self.refusals)
+        if ownership is not None and signer is not None:
+            add_taking(self.pages, ownership, signer, self.refusals)
         self._loop = asyncio.new_event_loop()
         self._runner = new_runner(self.pages.web)
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -265,13 +265,13 @@ class Site:
 
     async def _start(self) -> None:
         await self._runner.setup()
-        self.door = Door(
+        self.listener = BoundedSite(
             self._runner, self.settings, self.refusals, self.port, tls_of(self.settings), self.stall
         )
-        await self.door.start()
+        await self.listener.start()
         self.port = int(self._runner.addresses[0][1])
-        if self._desk is not None:
-            self._watching = asyncio.ensure_future(self._desk.watch())
+        if self._ownership is not None:
+            self._watching = asyncio.ensure_future(self._ownership.watch())
 
     def start(self) -> Self:
         self._thread.start()
@@ -284,7 +284,7 @@ class Site:
     def stop(self) -> None:
         """Stop the server and free its port; a second call does nothing."""
         if self._loop.is_running():
-            if self._desk is not None:
+            if self._ownership is not None:
                 self._loop.call_soon_threadsafe(self._watching.cancel)
             asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(30)
             self._loop.call_soon_threadsafe(self._loop.stop)

@@ -140,7 +140,7 @@ def test_a_worker_imports_no_hl7_and_no_tables_and_an_engine_no_what_ifs() -> No
     assert "analyzer.whatif" not in loaded("import analyzer.engine")
 
 
-def test_the_longest_message_of_the_topic_hl7_is_that_of_the_door() -> None:
+def test_the_longest_message_of_the_topic_hl7_is_that_of_the_receiver() -> None:
     assert LONGEST_MESSAGE == LONGEST
 
 

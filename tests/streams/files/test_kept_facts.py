@@ -15,7 +15,7 @@ from analyzer.model.facts import values_of
 from streams.files import coded
 from streams.files.coded import FIELDS, Coding
 from streams.files.kept_facts import Kept
-from streams.files.shelf import Shelf
+from streams.files.spool import Spool
 from tests.harness.engines import TOPIC_OF
 from tests.harness.facts import alarm, ms
 from tests.harness.strategies import deliveries, wards
@@ -70,8 +70,8 @@ def test_the_last_time_is_that_of_each_facility() -> None:
 
 
 def test_large_histories_are_kept_in_a_file() -> None:
-    shelf = Shelf(in_memory=10)
-    put = [shelf.put(bytes([number]) * 4) for number in range(6)]
+    spool = Spool(in_memory=10)
+    put = [spool.put(bytes([number]) * 4) for number in range(6)]
     assert [one.read() for one in put] == [bytes([number]) * 4 for number in range(6)]
     assert [one.is_in_memory for one in put] == [True, True, False, False, False, False]
 
@@ -80,5 +80,5 @@ def test_without_a_place_for_a_file_it_stays_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
-    put = [one.read() for one in map(Shelf(in_memory=1).put, (b"some", b"more"))]
+    put = [one.read() for one in map(Spool(in_memory=1).put, (b"some", b"more"))]
     assert put == [b"some", b"more"]

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from analyzer.model.policy import HOUR, MINUTE, Level, Levels, OverloadPolicy
 from streams.formats.calendars import Calendar, Calendars
-from streams.paging.desk import Desk, Known
+from streams.paging.ownership import Known, Ownership
 from streams.paging.silences import Alert, AlertmanagerError, Silence
 from streams.paging.takings import silence_of
 from streams.paging.tiers import TIERS
@@ -197,9 +197,9 @@ def test_the_list_and_the_unit_show_by_role_who_has_the_page(browser: Browser) -
     now = NOW / 1000
     silence = silence_of("H", "ICU", (), "charge_nurse", "phone 4711", now - 60, now + 1800)
     told = Told(replace(silence, id="1"))
-    desk = Desk(told, Calendars(), now=lambda: now)
+    ownership = Ownership(told, Calendars(), now=lambda: now)
     says = "Page: the charge nurse has it since 09:09, until 09:40."
-    with Site(FakeWorker(troubled().engine), now=now, desk=desk) as site:
+    with Site(FakeWorker(troubled().engine), now=now, ownership=ownership) as site:
         with Screen(browser, site) as page:
             expect(page.locator(".unit [data-is=taken]").first).to_have_text(says)
             expect(page.locator(".unit [data-is=taken]").nth(1)).to_have_text("")
@@ -208,7 +208,7 @@ def test_the_list_and_the_unit_show_by_role_who_has_the_page(browser: Browser) -
             expect(page.locator("#one [data-is=taken]")).to_have_text(says)
             assert "4711" not in page.content()
             told.answers = False
-            desk.known = Known(at=now - 61)
+            ownership.known = Known(at=now - 61)
             expect(page.locator("#one [data-is=taken]")).to_have_text(
                 "Page: it is not known who has it, because Alertmanager does not answer."
             )

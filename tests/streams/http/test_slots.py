@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.http.door import (
+from streams.http.bounded_site import (
     RESERVED_CONNECTIONS,
     Connection,
     Slot,

@@ -184,6 +184,6 @@ def test_the_last_answer_of_a_broker_outlives_the_connection_it_came_on() -> Non
 
 def test_a_worker_without_clients_does_not_claim_that_a_broker_answered() -> None:
     async def live() -> None:
-        assert create_app(Settings()).work.lookout.broker_answered_at() is None
+        assert create_app(Settings()).work.stall_watch.broker_answered_at() is None
 
     asyncio.run(live())

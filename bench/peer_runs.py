@@ -1,4 +1,4 @@
-"""Rivals: runs each peer in a process on the measured core until it has printed its result."""
+"""Peer runs: run each peer in a process on the measured core until it has printed its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rivals: the workers of other state versions, which emit to the same topics."""
+"""Other versions: the workers of other state versions, which emit to the same topics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOK_SECONDS = 60.0
 log = structlog.get_logger("alarm_fatigue")
 
 
-class Rivals:
+class OtherVersions:
     """The known groups of other state versions. `look` asks the broker, and may block."""
 
     def __init__(

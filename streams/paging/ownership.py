@@ -1,4 +1,4 @@
-"""The desk: somebody takes a page, keeps it for longer, or hands it back.
+"""Ownership of pages: somebody takes a page, keeps it for longer, or hands it back.
 
 Alertmanager's silences are the only store. So every worker gives the same answer, and a restart
 loses nothing. The silences last read are kept for metrics and the board, with the time of reading.
@@ -70,7 +70,7 @@ class Standing:
     """The last taking during this overload that has ended."""
 
 
-class Desk:
+class Ownership:
     """Handles one request at a time, so that two taps make one silence."""
 
     def __init__(

@@ -28,7 +28,7 @@ def test_1100_connections_with_unfinished_headers_keep_nobody_out(
             if number % 100 == 99:
                 assert attacked.get("/healthz").status == 200
                 assert attacked.get("/metrics").status == 200
-        assert len(attacked.door.slots) <= attacked.settings.max_connections_per_address
+        assert len(attacked.listener.slots) <= attacked.settings.max_connections_per_address
     assert len(caplog.text) < 5000
     assert {one["reason"] for one in said(caplog)} == {"capacity"}
 
@@ -93,7 +93,7 @@ def test_tls_handshakes_that_never_finish_are_ended_and_keep_nobody_out(tmp_path
         silent = [stack.enter_context(closing(connect(served))) for _ in range(200)]
         assert served.get("/healthz", context=context).status == 200
         assert [rest(one) for one in silent] == [b""] * len(silent)
-        eventually(lambda: len(served.door.slots) == 0, "every slot is free")
+        eventually(lambda: len(served.listener.slots) == 0, "every slot is free")
         assert served.refusals.totals.keys() == {"capacity", "handshake"}
         assert served.get("/metrics", context=context).status == 200
 
@@ -109,7 +109,7 @@ def test_no_answer_is_written_to_a_client_that_is_gone(
                     socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00"
                 )
                 connected.sendall(get(b"/metrics"))
-        eventually(lambda: len(served.door.slots) == 0, "every connection is over")
+        eventually(lambda: len(served.listener.slots) == 0, "every connection is over")
         assert served.get("/healthz").status == 200
     assert said(caplog) == []
 

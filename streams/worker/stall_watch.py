@@ -1,4 +1,4 @@
-"""The lookout: watches the progress of a worker, and ends it if it stalls although the broker
+"""The stall watch: watches the progress of a worker, and ends it if it stalls although the broker
 answers.
 """
 
@@ -28,7 +28,7 @@ class Stalled(RuntimeError):
 
 
 class Watched(Protocol):
-    """The part of a worker that the lookout uses."""
+    """The part of a worker that the stall watch uses."""
 
     watchdog: Watchdog | None
 
@@ -38,7 +38,7 @@ class Watched(Protocol):
     def standing(self) -> Standing: ...
 
 
-class Lookout:
+class StallWatch:
     """Checks `work` once a second. `clock` gives seconds since the epoch."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The door: accepts a bounded number of web connections, before anything is read from them.
+"""A web site that accepts a bounded number of connections, before anything is read from them.
 
 A connection counts from when it is accepted, so TLS handshakes count as well. At the bound, a new
 connection replaces the one that has been open longest without sending a request: scrapers and
@@ -165,11 +165,11 @@ def most_connections(wanted: int, descriptors: int | None = None) -> int:
 
 
 def new_runner(application: web.Application) -> web.AppRunner:
-    """aiohttp's runner for an application that is served through a `Door`."""
+    """aiohttp's runner for an application that is served through a `BoundedSite`."""
     return web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
 
 
-class Door(web.BaseSite):
+class BoundedSite(web.BaseSite):
     """The site of a runner that listens on `host` and `port` within the bounds of `settings`."""
 
     __slots__ = (
@@ -328,15 +328,15 @@ class Door(web.BaseSite):
 class _Listening:
     """The part of a server that aiohttp's runner uses."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, site: BoundedSite) -> None:
+        self._site = site
 
     @property
     def sockets(self) -> list[socket.socket]:
-        return self._door.sockets
+        return self._site.sockets
 
     def close(self) -> None:
-        self._door.close()
+        self._site.close()
 
 
 async def _listen(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[socket.socket]:

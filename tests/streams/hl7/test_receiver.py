@@ -1,4 +1,4 @@
-"""The door for gateways: what is acknowledged, when, and in which order."""
+"""The receiver for gateways: what is acknowledged, when, and in which order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 from analyzer.hl7 import Profile, Profiles
-from streams.hl7.door import Door
-from streams.hl7.listening import Doors, Hl7Error
+from streams.hl7.listening import Hl7Error, Listeners
 from streams.hl7.metrics import Hl7Metrics
+from streams.hl7.receiver import Receiver
 from tests.analyzer.hl7.messages import PATIENT, alert, message
 from tests.harness.certificates import Authority
 
@@ -65,26 +65,26 @@ class Gateway:
             return await self.reader.read() == b""
 
 
-Story = Callable[[Callable[[], Awaitable[Gateway]], Kafka, Door], Awaitable[None]]
+Story = Callable[[Callable[[], Awaitable[Gateway]], Kafka, Receiver], Awaitable[None]]
 
 
 def played(
     story: Story, kafka: Kafka, profiles: Profiles | None = None, patience: float = 30.0
 ) -> Hl7Metrics:
-    """Play a story with a door on a free port, which waits for Kafka for `patience` seconds."""
+    """Play a story with a receiver on a free port, which waits for Kafka for `patience` seconds."""
     metrics = Hl7Metrics()
 
     async def run() -> None:
-        door = Door(kafka.keep, profiles or Profiles(), metrics, patience=patience)
-        port = await door.open("127.0.0.1", 0)
+        receiver = Receiver(kafka.keep, profiles or Profiles(), metrics, patience=patience)
+        port = await receiver.open("127.0.0.1", 0)
 
         async def gateway() -> Gateway:
             return Gateway(*await asyncio.open_connection("127.0.0.1", port))
 
         try:
-            await story(gateway, kafka, door)
+            await story(gateway, kafka, receiver)
         finally:
-            await door.close(within=1)
+            await receiver.close(within=1)
 
     asyncio.run(run())
     return metrics
@@ -95,7 +95,7 @@ def numbered(count: int) -> list[bytes]:
 
 
 def test_a_hundred_pipelined_messages_are_answered_in_order() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         one.send(*numbered(100))
         assert await one.answers(100) == [b"MSA|CA|%d" % number for number in range(100)]
@@ -105,7 +105,7 @@ def test_a_hundred_pipelined_messages_are_answered_in_order() -> None:
 
 
 def test_the_first_answer_waits_for_the_first_delivery() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         one.send(*numbered(2))
         while len(kafka.held) < 2:
@@ -121,7 +121,7 @@ def test_the_first_answer_waits_for_the_first_delivery() -> None:
 
 
 def test_nothing_is_acknowledged_while_kafka_is_down_and_all_when_it_is_up_again() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         for answers in ("later", "refuses"):
             kafka.answers = answers
@@ -136,7 +136,7 @@ def test_nothing_is_acknowledged_while_kafka_is_down_and_all_when_it_is_up_again
 
 
 def test_malformed_alarms_are_kept_and_other_messages_are_not() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         one.send(
             message(PATIENT, "OBR|1", control="malformed"),
@@ -152,7 +152,7 @@ def test_malformed_alarms_are_kept_and_other_messages_are_not() -> None:
 
 
 def test_kept_messages_hold_no_patient_and_are_keyed_by_facility() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         one.send(alert())
         await one.answers(1)
@@ -166,7 +166,7 @@ def test_kept_messages_hold_no_patient_and_are_keyed_by_facility() -> None:
 
 
 def test_a_message_beyond_the_limit_is_refused_and_others_are_not_affected() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         long, other = await gateway(), await gateway()
         long.send(alert(control="1"), alert(control="2", text="x" * (1 << 20)))
         assert (await long.answers(2)) == [b"MSA|CA|1", b"MSA|CR|2|longer than 1 MiB"]
@@ -178,7 +178,7 @@ def test_a_message_beyond_the_limit_is_refused_and_others_are_not_affected() -> 
 
 
 def test_garbage_is_skipped_and_a_frame_without_its_last_byte_is_answered() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         one.writer.write(b"garbage\x0b" + alert(control="1") + b"\x1c")
         assert await one.answers(1) == [b"MSA|CA|1"]
@@ -190,7 +190,7 @@ def test_garbage_is_skipped_and_a_frame_without_its_last_byte_is_answered() -> N
 
 
 def test_messages_under_one_id_are_each_acknowledged_and_kept() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         one.send(
             alert("start", control="7"),
@@ -204,12 +204,12 @@ def test_messages_under_one_id_are_each_acknowledged_and_kept() -> None:
 
 
 def test_closing_answers_what_was_taken() -> None:
-    async def story(gateway: Any, kafka: Kafka, door: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, receiver: Receiver) -> None:
         one = await gateway()
         one.send(*numbered(5))
         while len(kafka.held) < 5:
             await asyncio.sleep(0.01)
-        closing = asyncio.create_task(door.close())
+        closing = asyncio.create_task(receiver.close())
         await asyncio.sleep(0.05)
         for delivery in kafka.held:
             delivery.set_result(None)
@@ -222,8 +222,8 @@ def test_closing_answers_what_was_taken() -> None:
 
 def test_gateways_need_a_certificate_where_an_authority_is_named(tmp_path: Path) -> None:
     authority, stranger = Authority(tmp_path, "house"), Authority(tmp_path, "stranger")
-    cert, key = authority.sign("door")
-    tls = Doors("127.0.0.1", [0], cert, key, authority.cert).tls()
+    cert, key = authority.sign("hl7")
+    tls = Listeners("127.0.0.1", [0], cert, key, authority.cert).tls()
     kafka = Kafka()
 
     async def connected(by: Authority | None) -> bool:
@@ -241,22 +241,22 @@ def test_gateways_need_a_certificate_where_an_authority_is_named(tmp_path: Path)
 
     async def run() -> list[bool]:
         nonlocal port
-        door = Door(kafka.keep, Profiles(), Hl7Metrics())
-        port = await door.open("127.0.0.1", 0, tls)
+        receiver = Receiver(kafka.keep, Profiles(), Hl7Metrics())
+        port = await receiver.open("127.0.0.1", 0, tls)
         try:
             return [await connected(by) for by in (authority, stranger, None)]
         finally:
-            await door.close(within=1)
+            await receiver.close(within=1)
 
     port = 0
     assert asyncio.run(run()) == [True, False, False]
     assert len(kafka.kept) == 1
     with pytest.raises(Hl7Error, match="expected PEM"):
-        Doors("127.0.0.1", [0], key, cert).tls()
+        Listeners("127.0.0.1", [0], key, cert).tls()
 
 
 def test_a_batch_is_kept_message_by_message_and_acknowledged_once() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         batch = b"FHS|^~\\&|GW\rBHS|^~\\&|GW\r" + alert(control="7") + alert(facility="West")
         one.send(batch + b"BTS|2\rFTS|1\r", *numbered(1))
@@ -270,7 +270,7 @@ def test_a_batch_is_kept_message_by_message_and_acknowledged_once() -> None:
 
 
 def test_an_answer_is_keyed_by_the_hospital_of_the_alarm() -> None:
-    async def story(gateway: Any, kafka: Kafka, _: Door) -> None:
+    async def story(gateway: Any, kafka: Kafka, _: Receiver) -> None:
         one = await gateway()
         for trigger in ("R41", "R42"):
             kind = f"ORA^{trigger}^ORA_{trigger}"

@@ -13,11 +13,11 @@ _IN_MEMORY = 1 << 25
 
 
 @dataclass(slots=True)
-class Put:
+class Spooled:
     """Stored bytes."""
 
     _held: bytes | None
-    _shelf: Shelf | None = None
+    _spool: Spool | None = None
     _begin: int = 0
     _size: int = 0
 
@@ -29,13 +29,13 @@ class Put:
         """The bytes. Raises `OSError` if the file cannot be read."""
         if self._held is not None:
             return self._held
-        assert self._shelf is not None
-        return self._shelf.at(self._begin, self._size)
+        assert self._spool is not None
+        return self._spool.at(self._begin, self._size)
 
 
 @dataclass(slots=True)
-class Shelf:
-    """Stores bytes. Its file has no name, and is deleted with the shelf and all that it stores."""
+class Spool:
+    """Stores bytes. Its file has no name, and is deleted with the spool and all that it stores."""
 
     in_memory: int = _IN_MEMORY
     """So many bytes stay in memory."""
@@ -44,7 +44,7 @@ class Shelf:
     _end: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def put(self, some: bytes) -> Put:
+    def put(self, some: bytes) -> Spooled:
         """Store bytes. If no file can be made, or the disk is full, they stay in memory."""
         self._size += len(some)
         if self._size > self.in_memory:
@@ -55,8 +55,8 @@ class Shelf:
                 self._file.write(some)
                 self._file.flush()
                 self._end += len(some)
-                return Put(None, self, self._end - len(some), len(some))
-        return Put(some)
+                return Spooled(None, self, self._end - len(some), len(some))
+        return Spooled(some)
 
     def at(self, begin: int, size: int) -> bytes:
         """Read bytes from the file."""

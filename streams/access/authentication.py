@@ -1,4 +1,4 @@
-"""The gate: says who asks, from what a request shows: a token, a client certificate, or the headers
+"""Authentication: who asks, by what a request shows: a token, a client certificate, or the headers
 of a trusted proxy.
 """
 
@@ -43,7 +43,7 @@ class Unknown:
     """The reader's name in a certificate or from a proxy; empty: none."""
 
 
-class Gate:
+class Authenticator:
     """Raises `SettingsError` if a token cannot be read."""
 
     def __init__(self, settings: WebSettings) -> None:

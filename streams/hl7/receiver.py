@@ -1,4 +1,4 @@
-"""Door: receives messages from gateways (MLLP), writes them to Kafka, and only then acknowledges.
+"""The receiver of messages from gateways (MLLP): writes them to Kafka, and only then acknowledges.
 
 It keeps no state, and it removes patient data before it writes. The acknowledgements of a
 connection are sent in the order of its messages, also while many messages are being written.
@@ -67,7 +67,7 @@ class _Answer:
     text: str = ""
 
 
-class Door:
+class Receiver:
     """Receives messages on several ports. `keep` gives one to the producer.
 
     `patience`: how long (s) a message may wait for Kafka. After that, its sender is asked to send
