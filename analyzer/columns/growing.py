@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.arrays import Numbers
+
 
 class Growing:
     """Parallel numpy columns that grow together, by at least a sixteenth at a time.
@@ -51,3 +53,17 @@ class Growing:
         self.size = 0
         for name in self._columns:
             setattr(self, name, self._blank(name, 0))
+
+
+def take_free(free: list[Numbers], count: int) -> tuple[list[Numbers], int]:
+    """Take `count` places from groups of free ones, or all if there are fewer. Returns the places
+    in groups, and how many are still lacking.
+    """
+    parts: list[Numbers] = []
+    while count and free:
+        group = free.pop()
+        parts.append(group[:count])
+        if len(group) > count:
+            free.append(group[count:])
+        count -= len(parts[-1])
+    return parts, count

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Codes, Numbers, distinct
-from analyzer.columns.growing import Growing
+from analyzer.columns.growing import Growing, take_free
 
 
 class _Entries(Growing):
@@ -54,13 +54,7 @@ class Sparse:
     def enter(self, rows: Numbers) -> None:
         """Give an entry to each of these rows, which have none. A row may be given twice."""
         rows = distinct(rows)
-        parts, count = [], len(rows)
-        while count and self._free:
-            free = self._free.pop()
-            parts.append(free[:count])
-            if len(free) > count:
-                self._free.append(free[count:])
-            count -= len(parts[-1])
+        parts, count = take_free(self._free, len(rows))
         if count:
             self._values.reserve(self._top + count)
             parts.append(np.arange(self._top, self._top + count))

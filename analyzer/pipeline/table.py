@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.arrays import Checks, Marks, Numbers, distinct
-from analyzer.columns.growing import Growing
+from analyzer.columns.growing import Growing, take_free
 from analyzer.columns.hashing import fingerprints
 from analyzer.columns.moments import Moments
 from analyzer.columns.packed import Packed, pack
@@ -329,14 +329,8 @@ class Table(Growing):
     # -- rows
 
     def _take(self, count: int) -> Numbers:
-        parts = []
         self.held += count
-        while count and self._free:
-            free = self._free.pop()
-            parts.append(free[:count])
-            if len(free) > count:
-                self._free.append(free[count:])
-            count -= len(parts[-1])
+        parts, count = take_free(self._free, count)
         if count:
             self.reserve(self._top + count)
             parts.append(np.arange(self._top, self._top + count))

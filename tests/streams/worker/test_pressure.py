@@ -237,7 +237,8 @@ def test_a_checkpoint_that_did_not_complete_is_tried_again_at_a_tick_not_after_e
         async def refused(offsets: dict[Any, int], note: str) -> bool:
             return False
 
-        committed, life.reader.commit_offsets = life.reader.commit_offsets, refused  # type: ignore[method-assign]
+        committed = life.reader.commit_offsets
+        life.reader.commit_offsets = refused  # type: ignore[method-assign]
         while not life.attempts:
             assert await life.read(1, ticks=False)
         await life.read(ticks=False)
